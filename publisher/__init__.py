@@ -1,0 +1,3 @@
+"""Masthead: an article goes in once; feeds, digests and posts come out."""
+
+__version__ = "0.1.0"

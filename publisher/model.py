@@ -1,0 +1,260 @@
+"""The things Masthead works with: frozen dataclasses over the standard library only.
+
+They carry decided facts between the rooms; none of them knows a database, a template or a network.
+All instants are timezone-aware UTC; all texts are already scrubbed (:mod:`publisher.text`), all
+HTML already sanitised (:mod:`publisher.sanitise`), all URLs absolute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What one subscribes to. ``id`` is a permanent URI that survives a change of ``base_url``."""
+
+    id: str
+    title: str
+    base_url: str
+    language: str = "en"
+    description: str = ""
+    timezone: str = "UTC"
+    author: str = ""
+    logo_url: str = ""
+    copyright: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    name: str
+    url: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An article's lead image. ``width`` and ``height`` in CSS pixels, 0 when unknown."""
+
+    url: str
+    alt: str = ""
+    width: int = 0
+    height: int = 0
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """An attached file, as RSS 2.0 and RFC 4287 use the word. ``length`` in bytes, ``duration`` in seconds."""
+
+    url: str
+    media_type: str
+    length: int = 0
+    title: str = ""
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedArticle:
+    """A pointer to another article as a saved page shows it; ``url`` is empty when the page had none."""
+
+    summary: str
+    published: date | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One piece with its own permalink and a stable id.
+
+    ``id`` never changes once published; ``url`` is the canonical permalink and may.
+    ``title`` and ``summary`` are plain text, ``html`` the sanitised body.
+    ``share_targets`` are kind-names of :mod:`publisher.share_links`; empty means the publication's.
+    ``post_texts`` overrides a channel's text, by channel name or kind.
+    """
+
+    id: str
+    title: str
+    url: str
+    published: datetime
+    updated: datetime
+    html: str = ""
+    summary: str = ""
+    slug: str = ""
+    authors: tuple[Author, ...] = ()
+    section: str = ""
+    tags: tuple[str, ...] = ()
+    image: Image | None = None
+    enclosures: tuple[Enclosure, ...] = ()
+    language: str = ""
+    share_targets: tuple[str, ...] = ()
+    related: tuple[RelatedArticle, ...] = ()
+    post_texts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """A path- and URL-safe name for this article, made of its ``id`` alone."""
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", self.id):
+            return self.id
+        return hashlib.sha256(self.id.encode()).hexdigest()[:20]
+
+    @property
+    def revision(self) -> str:
+        """SHA-256 (hex) of everything a reader can see; equal revisions need no work."""
+        return hashlib.sha256(canonical_json(article_to_dict(self))).hexdigest()
+
+
+class EditionStatus(StrEnum):
+    """draft → scheduled → freezing → sending ⇄ paused → done | cancelled."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    FREEZING = "freezing"
+    SENDING = "sending"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A dated, numbered set of articles of one digest."""
+
+    id: int
+    digest: str
+    number: int
+    title: str
+    created: datetime
+    articles: tuple[Article, ...] = ()
+    status: EditionStatus = EditionStatus.DRAFT
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An address that asked. ``token`` opens this subscriber's own pages and is a secret."""
+
+    id: int
+    address: str
+    name: str = ""
+    language: str = ""
+    token: str = field(default="", repr=False)
+
+
+class Cadence(StrEnum):
+    EACH = "each"
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber asked for: topics × cadence × hour × zone.
+
+    Empty topics mean everything; otherwise one match in any of the three is enough. ``weekday`` 0 is Monday;
+    ``monthday`` 1–31 is the month's last day where the month is shorter; ``hour``/``minute`` are local to ``timezone``.
+    """
+
+    subscriber_id: int
+    digest: str
+    sections: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    cadence: Cadence = Cadence.EACH
+    weekday: int = 0
+    monthday: int = 1
+    hour: int = 8
+    minute: int = 0
+    timezone: str = "UTC"
+
+
+class DeliveryStatus(StrEnum):
+    """The mail field's words for what became of one edition to one subscriber."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The tracked sending of one edition to one subscriber; ``address`` is frozen with the audience."""
+
+    id: int
+    edition_id: int
+    subscriber_id: int
+    address: str
+    status: DeliveryStatus = DeliveryStatus.QUEUED
+    attempts: int = 0
+    reply: str = ""
+    sent_at: datetime | None = None
+
+
+class PostStatus(StrEnum):
+    """queued → sending → published | failed | unknown; a channel with ``dry_run`` keeps its posts as recorded."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    RECORDED = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The text made of an article for one channel."""
+
+    id: int
+    article_id: str
+    channel: str
+    text: str
+    status: PostStatus = PostStatus.QUEUED
+    url: str = ""
+    reason: str = ""
+
+
+def canonical_json(value: Any) -> bytes:
+    """The same value gives the same bytes, on every machine and with every hash seed."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def article_to_dict(article: Article) -> dict[str, Any]:
+    """An :class:`Article` as JSON-ready values; instants as ISO 8601 in UTC."""
+    data = asdict(article)
+    data["published"] = article.published.isoformat()
+    data["updated"] = article.updated.isoformat()
+    for related in data["related"]:
+        related["published"] = related["published"].isoformat() if related["published"] else None
+    return data
+
+
+def article_from_dict(data: dict[str, Any]) -> Article:
+    """The inverse of :func:`article_to_dict`."""
+    values = dict(data)
+    values["published"] = datetime.fromisoformat(values["published"])
+    values["updated"] = datetime.fromisoformat(values["updated"])
+    values["authors"] = tuple(Author(**a) for a in values["authors"])
+    values["tags"] = tuple(values["tags"])
+    values["image"] = Image(**values["image"]) if values["image"] else None
+    values["enclosures"] = tuple(Enclosure(**e) for e in values["enclosures"])
+    values["share_targets"] = tuple(values["share_targets"])
+    values["related"] = tuple(
+        RelatedArticle(r["summary"], date.fromisoformat(r["published"]) if r["published"] else None, r["url"])
+        for r in values["related"]
+    )
+    values["post_texts"] = tuple((name, text) for name, text in values["post_texts"])
+    return Article(**values)
