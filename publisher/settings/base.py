@@ -1,0 +1,83 @@
+"""What every table of ``publication.toml`` shares: strict, frozen, and secrets that are never shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from publisher.errors import SettingsError
+
+IN_THE_CLEAR = 'a secret never stands in publication.toml: write { env = "NAME" } or { file = "path" }'
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys are errors, values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=False)
+
+
+class Secret(Table):
+    """A value that stands in the environment or in a file of its own, never in ``publication.toml``."""
+
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_in_the_clear(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise PydanticCustomError("secret_in_file", IN_THE_CLEAR)
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Secret:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('expected exactly one of { env = "NAME" } and { file = "path" }')
+        return self
+
+    def reveal(self, site: Path | None = None) -> str:
+        """The secret itself, white space trimmed.
+
+        :param site: relative file names are relative to it.
+        :raises SettingsError: the variable is not set or the file cannot be read; the message names only where.
+        """
+        if self.env:
+            value = os.environ.get(self.env, "").strip()
+            if not value:
+                raise SettingsError(f"the environment variable {self.env} is not set")
+            return value
+        path = (site or Path(".")) / self.file
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"the secret file {path} cannot be read: {error.strerror}") from None
+
+
+def _http_url(value: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in value):
+        raise ValueError("expected an absolute http or https URL")
+    return value
+
+
+def _http_url_or_empty(value: str) -> str:
+    return _http_url(value) if value else value
+
+
+def _name(value: str) -> str:
+    import re
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value):
+        raise ValueError("expected lower-case letters, digits, - and _, at most 63 characters")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+OptionalHttpUrl = Annotated[str, AfterValidator(_http_url_or_empty)]
+Name = Annotated[str, AfterValidator(_name)]
