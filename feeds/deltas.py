@@ -1,0 +1,58 @@
+"""Deltas (RFC 3229, ``A-IM: feed``): a feed cut down to the entries that a reader has not seen as they are now.
+
+::
+
+    written ─→ remember: which ETags stood for which entries (the last 40 states of a live feed)
+    asked   ─→ the state that the reader's ETag names ─→ entries whose bytes are not in it ─→ 226
+
+Nothing is rendered: the document on disk is cut at its entries. An entry that was edited has other bytes and
+is sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from feeds.formats import Format
+
+#: States of a live feed that are remembered; a reader that has missed more gets the whole feed.
+STATES = 40
+
+
+def remember(history: Path, etags: Iterable[str], document: bytes, form: Format) -> None:
+    """Note in the file ``history`` that each of ``etags`` stands for ``document``."""
+    state = {"etags": sorted(etags), "entries": [_mark(entry) for entry in form.split(document).entries]}
+    states = [state, *_states(history)][:STATES]
+    history.parent.mkdir(parents=True, exist_ok=True)
+    temporary = history.with_name(f".{history.name}.new")
+    temporary.write_text(json.dumps(states, separators=(",", ":")), encoding="utf-8")
+    temporary.replace(history)
+
+
+def delta(history: Path, etags: Iterable[str], document: bytes, form: Format) -> bytes | None:
+    """``document`` with the entries only that are not in the state one of ``etags`` stood for.
+
+    :returns: None when no such state is remembered: then the whole feed is due.
+    """
+    wanted = set(etags)
+    for state in _states(history):
+        if wanted.intersection(state["etags"]):
+            seen = set(state["entries"])
+            pieces = form.split(document)
+            return form.join(pieces._replace(entries=[each for each in pieces.entries if _mark(each) not in seen]))
+    return None
+
+
+def _states(history: Path) -> list[dict[str, list[str]]]:
+    try:
+        states: list[dict[str, list[str]]] = json.loads(history.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return states
+
+
+def _mark(entry: bytes) -> str:
+    return hashlib.blake2b(entry, digest_size=8).hexdigest()
