@@ -1,0 +1,62 @@
+"""The frame's words: complete in six languages, and a sensible one for every other."""
+
+import re
+from datetime import date
+
+import pytest
+
+from publisher.rendering.languages import WORDS, direction, frame_for
+
+
+@pytest.mark.parametrize("language", ["it", "de", "es", "fr", "ar"])
+def test_every_language_has_every_word_with_the_same_places(language):
+    assert WORDS[language].keys() == WORDS["en"].keys()
+    for key, words in WORDS[language].items():
+        assert words.strip() == words != ""
+        assert re.findall(r"\{\w+\}", words) == re.findall(r"\{\w+\}", WORDS["en"][key])
+
+
+@pytest.mark.parametrize(
+    ("language", "publication", "expected"),
+    [
+        ("en-GB", "it", "en-GB"),
+        ("pt-BR", "it", "it"),
+        ("en", "en-GB", "en-GB"),
+        ("en-US", "en-GB", "en-US"),
+        ("", "de", "de"),
+        ("xx", "yy", "en"),
+        ("ar-EG", "en", "ar-EG"),
+        ("en-ZZ", "en", "en"),
+        ("de_AT", "en", "de-AT"),
+    ],
+)
+def test_a_language_falls_back_to_the_publications_and_then_to_english(language, publication, expected):
+    assert frame_for(language, publication).language == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [
+        ("en-GB", "3 November 2026"),
+        ("it", "3 novembre 2026"),
+        ("de", "3. November 2026"),
+        ("es", "3 de noviembre de 2026"),
+        ("fr", "3 novembre 2026"),
+        ("ar", "3 نوفمبر 2026"),
+    ],
+)
+def test_dates_are_written_as_the_language_writes_them(language, written):
+    assert frame_for(language).date(date(2026, 11, 3)) == written
+
+
+def test_direction_follows_the_script_where_one_is_named():
+    assert [direction(tag) for tag in ("ar", "he-IL", "en", "az-Arab", "ar-Latn", "pa-Arab-PK")] == [
+        "rtl", "rtl", "ltr", "rtl", "ltr", "rtl",
+    ]  # fmt: skip
+
+
+def test_names_are_listed_as_the_language_lists_them():
+    assert frame_for("en-GB").listed(["A", "B", "C"]) == "A, B and C"
+    assert frame_for("it").listed(["A", "B"]) == "A e B"
+    assert frame_for("en").listed(["{0}", "{1}"]) == "{0} and {1}"
+    assert frame_for("en").listed([]) == ""
