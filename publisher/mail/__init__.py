@@ -1,0 +1,1 @@
+"""Messages as bytes, and the ways they leave and come back."""

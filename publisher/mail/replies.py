@@ -1,0 +1,273 @@
+"""What an SMTP reply means for one message: pure, and one visible table.
+
+::
+
+    bytes ─ ReplyReader ─→ Reply(code, lines) ─ classify(reply, phase) ─→ Result
+
+A class is decided by the enhanced status code (RFC 3463, registry of RFC 5248) where the relay gives one,
+else by the reply code (RFC 5321 §4.2.3) and, for "no such user" only, by its words. The first row that
+matches wins. Nothing here suppresses an address for anything but a reply to RCPT that says it does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+
+from publisher.mail.transport import Cause, Outcome, Result
+
+#: RFC 5321 §4.5.3.1.5 allows 512 octets a line; what is longer is cut: a talkative 550 is still a 550.
+LINE_LIMIT = 2048
+#: Lines kept of one reply, lines read of one reply, and octets read of one reply before it is called garbage.
+LINES_KEPT, LINES_READ, OCTETS_READ = 64, 2_000, 256 * 1024
+TEXT_LIMIT = 500
+
+_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
+_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\U0010ffff]+")
+
+
+class Phase(StrEnum):
+    """Which command a reply answers; the names of RFC 5321."""
+
+    GREETING = "greeting"
+    EHLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    CONTENT = "end of data"
+    RSET = "RSET"
+    QUIT = "QUIT"
+
+
+class GarbageReply(ValueError):
+    """The relay sent something that is not an SMTP reply, or one without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: its code and the text of its lines (at most :data:`LINES_KEPT`), printable."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """The enhanced status code, empty where there is none or it contradicts the reply code."""
+        found = _STATUS.match(self.lines[0])
+        if found is None or found[1] != str(self.code)[0]:
+            return ""
+        return ".".join(str(int(part)) for part in found.groups())
+
+    @property
+    def text(self) -> str:
+        """All kept lines as one, at most :data:`TEXT_LIMIT` characters, without the codes."""
+        status = _STATUS.match(self.lines[0])
+        prefix = status[0] if status else ""
+        if len(self.lines) == 1:
+            return self.lines[0][len(prefix) :].strip()[:TEXT_LIMIT]
+        words = (line.removeprefix(prefix).strip() if prefix else line.strip() for line in self.lines)
+        return " ".join(word for word in words if word)[:TEXT_LIMIT]
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.status, self.text) if part)
+
+
+class ReplyReader:
+    """Cuts a stream of octets into replies; holds at most :data:`OCTETS_READ` of an unfinished one."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+        self._code = b""
+        self._seen = 0
+        self._octets = 0
+
+    def feed(self, data: bytes) -> Iterable[Reply]:
+        """The replies that ``data`` completes, in order; what precedes garbage is still handed out.
+
+        :raises GarbageReply: what came is not SMTP; the connection is of no more use.
+        """
+        if not self._rest and not self._code and len(data) <= 512 and (known := _everyday(data)):
+            return known
+        return self._slowly(data)
+
+    def discard(self) -> None:
+        """Forget what was received and not yet used (RFC 3207 §4.2: before TLS nothing may be kept)."""
+        self.__init__()  # type: ignore[misc]
+
+    def _slowly(self, data: bytes) -> Iterator[Reply]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            reply = self._take(line.removesuffix(b"\r"))
+            if reply is not None:
+                yield reply
+        if len(self._rest) > OCTETS_READ:
+            raise GarbageReply("a reply line without end")
+        if len(self._rest) > 4 and not _LINE.match(self._rest):
+            raise GarbageReply(_quoted(self._rest))
+
+    def _take(self, line: bytes) -> Reply | None:
+        found = _LINE.match(line)
+        if found is None or (self._code and found[1] != self._code):
+            raise GarbageReply(_quoted(line))
+        self._seen += 1
+        self._octets += len(line)
+        if self._seen > LINES_READ or self._octets > OCTETS_READ:
+            raise GarbageReply("a reply without end")
+        if len(self._lines) < LINES_KEPT:
+            self._lines.append(_printable(found[3][:LINE_LIMIT]))
+        if found[2] == b"-":
+            self._code = found[1]
+            return None
+        reply = Reply(int(found[1]), tuple(self._lines))
+        self._lines, self._code, self._seen, self._octets = [], b"", 0, 0
+        return reply
+
+
+@lru_cache(maxsize=64)
+def _everyday(data: bytes) -> tuple[Reply, ...]:
+    """Whole replies of one line each; empty for anything else. They are the same octets thousands of times over."""
+    *lines, rest = data.split(b"\r\n")
+    found = [_LINE.match(line) for line in lines]
+    if rest or data.count(b"\n") != len(lines):
+        return ()
+    one_line_each = [match for match in found if match is not None and match[2] == b" "]
+    if len(one_line_each) != len(lines):
+        return ()
+    return tuple(Reply(int(match[1]), (_printable(match[3]),)) for match in one_line_each)
+
+
+def _quoted(octets: bytes) -> str:
+    return f"what is not SMTP: {_printable(octets[:80])!r}"
+
+
+def _printable(octets: bytes) -> str:
+    return _UNPRINTABLE.sub(" ", octets.decode("utf-8", "replace")).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: which enhanced status (a regular expression over all of it) is whose matter, and why."""
+
+    status: str
+    cause: Cause
+    why: str
+
+
+#: 5.x.x, by enhanced status.
+PERMANENT = (
+    Rule(r"5\.1\.(1|2|3|6|10)", Cause.DEAD, "no such mailbox, no such host, bad syntax, moved, null MX (RFC 7505)"),
+    Rule(r"5\.4\.4", Cause.DEAD, "the domain cannot be routed"),
+    Rule(r"5\.1\.(7|8|9)", Cause.OURS, "the sender's address or domain is refused"),
+    Rule(r"5\.2\.3", Cause.OURS, "the message is too long for the mailbox"),
+    Rule(r"5\.3\.[34]", Cause.OURS, "the message is too big or needs what the system cannot do"),
+    Rule(r"5\.[567]\.\d+", Cause.OURS, "protocol, content, or policy: reputation, DKIM, DMARC, TLS, AUTH"),
+    Rule(r"5\.\d+\.\d+", Cause.SOFT, "full, disabled, looping and the rest: counted, never at once"),
+)
+#: 4.x.x, by enhanced status.
+TEMPORARY = (
+    Rule(r"4\.3\.[12]", Cause.RELAY, "the system's storage is full, or it accepts nothing now"),
+    Rule(r"4\.\d+\.\d+", Cause.SOFT, "later"),
+)
+#: Replies without an enhanced status, by reply code.
+BY_CODE = {
+    421: Cause.RELAY,  # closing the channel
+    452: Cause.RELAY,  # insufficient system storage
+    454: Cause.RELAY,  # TLS or AUTH not available now; several relays say "throttled" with it
+    556: Cause.DEAD,  # the domain accepts no mail (RFC 7504)
+    552: Cause.SOFT,  # over quota
+}
+#: Reply codes that make a person needed at once: every further message would meet the same (RFC 4954 §6).
+PAUSE_AT_ONCE = frozenset({530, 534, 535, 538})
+#: The same permanent reply for so many recipients running says that it is not about them.
+PAUSE_AFTER = 20
+
+#: 550 without an enhanced status is used for unknown users and for policy alike; only these words tell.
+_UNKNOWN_USER = re.compile(
+    r"(user|recipient|mailbox|address|account)\b.{0,60}\b(unknown|not found|does ?n[o']t exist|no such|invalid)"
+    r"|(unknown|no such|invalid)\b.{0,20}\b(user|recipient|mailbox|address|account)",
+    re.IGNORECASE,
+)
+
+
+def classify(reply: Reply, phase: Phase, relay: str = "") -> Result:
+    """What a reply to ``phase`` means for the message it was about."""
+    status = reply.status
+    if 200 <= reply.code < 300:
+        return Result(Outcome.SENT, reply.code, status, reply.text, relay)
+    known = Result(Outcome.FAILED, reply.code, status, reply.text, relay)
+    early = phase not in (Phase.RCPT, Phase.DATA, Phase.CONTENT)
+    if reply.code in PAUSE_AT_ONCE or (phase is Phase.AUTH and reply.code >= 500):
+        return replace(
+            known,
+            outcome=Outcome.RELEASED,
+            cause=Cause.OURS,
+            pause=f"{relay or 'the relay'} refuses our credentials: {reply}; check mail.username and its password",
+        )
+    if reply.code < 500:
+        cause = Cause.RELAY if early else _temporary(reply.code, status)
+        # Before RCPT nothing has been said about this recipient; 454 is a throttle wherever it comes.
+        untouched = early or reply.code == 454
+        return replace(known, outcome=Outcome.RELEASED if untouched else Outcome.DEFERRED, cause=cause)
+    if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.RSET):
+        return replace(known, outcome=Outcome.RELEASED, cause=Cause.RELAY)
+    cause = _permanent(reply, status, phase)
+    return replace(known, cause=cause, suppress=cause is Cause.DEAD and phase is Phase.RCPT)
+
+
+def _temporary(code: int, status: str) -> Cause:
+    if code in (421, 454):
+        return Cause.RELAY
+    for rule in TEMPORARY:
+        if re.fullmatch(rule.status, status):
+            return rule.cause
+    return BY_CODE.get(code, Cause.SOFT)
+
+
+def _permanent(reply: Reply, status: str, phase: Phase) -> Cause:
+    if phase is Phase.MAIL:
+        return Cause.OURS  # nothing has been said about the recipient yet
+    for rule in PERMANENT:
+        if re.fullmatch(rule.status, status):
+            return rule.cause
+    if reply.code in BY_CODE:
+        return BY_CODE[reply.code]
+    if phase is Phase.RCPT and reply.code in (550, 551, 553):
+        return Cause.DEAD if _UNKNOWN_USER.search(reply.text) else Cause.SOFT
+    return Cause.OURS
+
+
+class Streak:
+    """Notices that the same permanent reply comes for recipient after recipient.
+
+    Kept for each relay. A dead address breaks no streak and makes none: a list of old addresses is bounced,
+    not paused.
+    """
+
+    def __init__(self, limit: int = PAUSE_AFTER) -> None:
+        self._limit = limit
+        self._running: Counter[tuple[int, str]] = Counter()
+
+    def judge(self, result: Result) -> Result:
+        """``result``, with ``pause`` set when it is the last of a streak."""
+        if result.outcome is Outcome.SENT:
+            if self._running:
+                self._running.clear()
+            return result
+        if result.outcome is not Outcome.FAILED or result.cause is Cause.DEAD:
+            return result
+        kind = (result.code, result.status)
+        count = self._running[kind] + 1
+        self._running.clear()
+        self._running[kind] = count
+        if count < self._limit or result.pause:
+            return result
+        said = " ".join(part for part in (str(result.code or ""), result.status, result.reply) if part)
+        return replace(result, pause=f"{count} recipients running were refused with the same reply: {said}")
