@@ -1,0 +1,147 @@
+"""Articles as they were last read, with the hash of their revision.
+
+``save`` answers whether there is anything to do: an article whose revision is known costs one indexed look-up
+and no write. An article that its source no longer offers is withdrawn, not deleted: its id stays taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+
+from publisher.model import Article, article_from_dict, article_to_dict, canonical_json
+from publisher.store import topics
+from publisher.store.tables import article as table
+from publisher.text import body_hash
+
+Change = Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """What tells whether a document is an article we have: :mod:`publisher.identity` decides on it."""
+
+    id: str
+    key: str
+    source_path: str
+    title: str
+    slug: str
+    body_hash: str
+    published: datetime
+    revision: str
+    withdrawn: bool
+
+
+def save(tx: Connection, article: Article, *, source_path: str, now: float, release: bool = True) -> Change:
+    """Remember ``article`` as it is now.
+
+    :param source_path: where it was read from, relative to the site.
+    :param release: a new article takes the next position in the order of release; without, no digest ever holds it.
+    :param now: UTC epoch seconds.
+    """
+    found = tx.execute(
+        select(table.c.revision, table.c.source_path, table.c.withdrawn).where(table.c.id == article.id)
+    ).one_or_none()
+    revision = article.revision
+    if found is not None and (found.revision, found.source_path, found.withdrawn) == (revision, source_path, None):
+        return "unchanged"
+    values = {
+        "source_path": source_path,
+        "slug": article.slug,
+        "title": article.title,
+        "section": article.section,
+        "published": article.published.timestamp(),
+        "updated": article.updated.timestamp(),
+        "revision": revision,
+        "body_hash": body_hash(article.html),
+        "document": canonical_json(article_to_dict(article)).decode(),
+        "saved": now,
+        "withdrawn": None,
+    }
+    if found is None:
+        position = newest_position(tx) + 1 if release else None
+        tx.execute(table.insert().values(id=article.id, key=article.key, first_seen=now, position=position, **values))
+        topics.index(tx, article)
+        return "new"
+    tx.execute(table.update().where(table.c.id == article.id).values(values))
+    topics.index(tx, article)
+    moved_only = found.revision == revision and found.withdrawn is None
+    return "unchanged" if moved_only else "changed"
+
+
+def unreleased(tx: Connection) -> set[str]:
+    """Ids of the articles that were old when they came: an archive, and no news to anyone."""
+    return set(tx.scalars(select(table.c.id).where(table.c.position.is_(None))))
+
+
+def newest_position(tx: Connection) -> int:
+    """The position of the article that was released last; 0 when none was."""
+    return tx.scalar(select(func.coalesce(func.max(table.c.position), 0))) or 0
+
+
+def newest(tx: Connection, limit: int | None = None, *, before: datetime | None = None) -> list[Article]:
+    """Articles that are offered, newest first; those of the same instant by id.
+
+    :param before: only those published at or before this instant.
+    """
+    query = _offered().order_by(table.c.published.desc(), table.c.id)
+    if before is not None:
+        query = query.where(table.c.published <= before.timestamp())
+    return [from_document(document) for document in tx.scalars(query.limit(limit))]
+
+
+def by_key(tx: Connection, key: str) -> Article | None:
+    """The offered article whose :attr:`~publisher.model.Article.key` this is."""
+    document = tx.scalar(_offered().where(table.c.key == key))
+    return None if document is None else from_document(document)
+
+
+def by_id(tx: Connection, article_id: str) -> Article | None:
+    """The article of this id, withdrawn or not."""
+    document = tx.scalar(select(table.c.document).where(table.c.id == article_id))
+    return None if document is None else from_document(document)
+
+
+def known(tx: Connection) -> list[KnownArticle]:
+    """Every article there ever was, withdrawn ones too, by id."""
+    columns = [table.c[name] for name in KnownArticle.__slots__]
+    return [_known(row) for row in tx.execute(select(*columns).order_by(table.c.id)).mappings()]
+
+
+def all_by_id(tx: Connection) -> dict[str, Article]:
+    """Every article there ever was, withdrawn ones too."""
+    rows = tx.execute(select(table.c.id, table.c.document))
+    return {article_id: from_document(document) for article_id, document in rows}
+
+
+def positions(tx: Connection) -> dict[str, int]:
+    """The place in the order of release of every article that has one."""
+    rows = tx.execute(select(table.c.id, table.c.position).where(table.c.position.is_not(None)))
+    return {row.id: row.position for row in rows}
+
+
+def withdraw(tx: Connection, ids: Iterable[str], *, now: float) -> int:
+    """Stop offering these articles; answers how many were offered until now."""
+    offered = update(table).where(table.c.withdrawn.is_(None)).values(withdrawn=now)
+    return sum(tx.execute(offered.where(table.c.id == article_id)).rowcount for article_id in ids)
+
+
+def _offered() -> Any:
+    return select(table.c.document).where(table.c.withdrawn.is_(None))
+
+
+def from_document(document: str) -> Article:
+    """The article that a row's ``document`` holds."""
+    return article_from_dict(json.loads(document))
+
+
+def _known(row: RowMapping) -> KnownArticle:
+    values = dict(row)
+    values["published"] = datetime.fromtimestamp(values["published"], UTC)
+    values["withdrawn"] = values["withdrawn"] is not None
+    return KnownArticle(**values)

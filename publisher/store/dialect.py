@@ -1,0 +1,53 @@
+"""The few places where SQLite and PostgreSQL say the same thing differently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Text
+
+
+def insert(tx: Connection, table: Table) -> Any:
+    """An INSERT that has ``on_conflict_do_nothing`` and ``on_conflict_do_update`` on this database."""
+    return (sqlite if tx.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def alone(tx: Connection, what: str) -> None:
+    """Until this transaction ends, nobody else is in one that asked for the same ``what``.
+
+    SQLite has one writer anyway; PostgreSQL gives an advisory lock.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
+
+
+def any_of(tx: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
+    """``column`` is one of ``ids``, however many: one bound value, not thousands."""
+    if tx.dialect.name == "postgresql":
+        return column == func.any(cast(list(ids), postgresql.ARRAY(BigInteger)))
+    each = func.json_each(json.dumps(list(ids))).table_valued("value")
+    return column.in_(select(each.c.value))
+
+
+class mail_domain(GenericFunction[str]):
+    """The part of an address after its ``@``."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(mail_domain, "sqlite")
+def _sqlite_domain(element: Any, compiler: Any, **options: Any) -> str:
+    address = compiler.process(element.clauses, **options)
+    return f"substr({address}, instr({address}, '@') + 1)"
+
+
+@compiles(mail_domain, "postgresql")
+def _postgresql_domain(element: Any, compiler: Any, **options: Any) -> str:
+    return f"split_part({compiler.process(element.clauses, **options)}, '@', 2)"

@@ -1,0 +1,185 @@
+"""What the planner reads and what it decided, in one transaction.
+
+::
+
+    released(), readers()  →  publisher.editions.plan (pure)  →  edition + advance() for each group of readers
+                                                                 └ cursor, next slot, and who is in which variant
+
+An ``advance`` moves only readers that still stand where the planner saw them. Fewer rows moved than asked for
+means that another planner was first: the caller rolls back, and nothing happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Double, Select, func, literal, or_, select, update
+
+from publisher.model import Cadence, Subscription
+from publisher.store.dialect import alone, any_of
+from publisher.store.subscribers import SubscriberStatus
+from publisher.store.tables import article, subscriber, subscription
+
+#: Readers of one UPDATE.
+BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedRow:
+    """An article as planning knows it; ``at`` is its release in UTC epoch seconds."""
+
+    position: int
+    at: float
+    article_id: str
+    section: str
+    tags: tuple[str, ...]
+    authors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRow:
+    """A subscription that may be due."""
+
+    subscription: Subscription
+    cursor: int
+    due_at: float | None
+    paused_until: float
+    language: str
+    format: str
+
+
+def enter(tx: Connection, digest: str) -> None:
+    """Only one planner of a digest at a time, until the transaction ends."""
+    alone(tx, f"plan:{digest}")
+
+
+def released(tx: Connection, after: int) -> list[ReleasedRow]:
+    """Released articles that are still offered, with a position above ``after``, in order."""
+    query = select(article.c.position, article.c.first_seen, article.c.id, article.c.document)
+    query = query.where(article.c.position > after, article.c.withdrawn.is_(None)).order_by(article.c.position)
+    rows = []
+    for position, first_seen, article_id, document in tx.execute(query):
+        facts = json.loads(document)
+        rows.append(
+            ReleasedRow(
+                position=position,
+                at=first_seen,
+                article_id=article_id,
+                section=facts["section"],
+                tags=tuple(facts["tags"]),
+                authors=tuple(author["name"] for author in facts["authors"]),
+            )
+        )
+    return rows
+
+
+def readers(tx: Connection, digest: str, *, now: float) -> list[ReaderRow]:
+    """Active subscriptions of confirmed subscribers that are not paused, and are due or wait for no slot."""
+    # What was withdrawn is in no plan and moves no cursor: readers must not be due for it for ever.
+    offered = select(func.coalesce(func.max(article.c.position), 0)).where(article.c.withdrawn.is_(None))
+    newest = tx.scalar(offered) or 0
+    columns = [column for column in subscription.c if column.name not in ("id", "digest", "active", "created", "ended")]
+    query = (
+        select(*columns, subscriber.c.language)
+        .join(subscriber, subscriber.c.id == subscription.c.subscriber_id)
+        .where(
+            subscription.c.digest == digest,
+            subscription.c.active,
+            subscriber.c.status == SubscriberStatus.CONFIRMED.value,
+            subscription.c.paused_until <= now,
+            or_(subscription.c.next_due.is_(None), subscription.c.next_due <= now),
+            # One that waits for a slot passes it even when there is nothing new; one that waits for none need not look.
+            or_(subscription.c.cadence != Cadence.EACH.value, subscription.c.cursor < newest),
+        )
+    )
+    return [_reader(digest, row) for row in tx.execute(query)]
+
+
+def _reader(digest: str, row: Any) -> ReaderRow:
+    return ReaderRow(
+        subscription=Subscription(
+            subscriber_id=row.subscriber_id,
+            digest=digest,
+            sections=tuple(json.loads(row.sections)),
+            tags=tuple(json.loads(row.tags)),
+            authors=tuple(json.loads(row.authors)),
+            cadence=Cadence(row.cadence),
+            weekday=row.weekday,
+            monthday=row.monthday,
+            hour=row.hour,
+            minute=row.minute,
+            timezone=row.timezone,
+        ),
+        cursor=row.cursor,
+        due_at=row.next_due,
+        paused_until=row.paused_until,
+        language=row.language,
+        format=row.format,
+    )
+
+
+def advance(
+    tx: Connection,
+    digest: str,
+    subscribers: Sequence[int],
+    *,
+    cursor: int,
+    new_cursor: int,
+    next_due: float | None,
+    edition_id: int | None = None,
+    variant: str = "",
+) -> int:
+    """Move these readers from ``cursor`` to ``new_cursor``; with an edition, they are its audience for ``variant``.
+
+    :returns: how many moved; fewer than ``subscribers`` when some stood elsewhere.
+    """
+    moved = 0
+    values: dict[str, Any] = {"cursor": new_cursor, "next_due": next_due}
+    if edition_id is not None:
+        values |= {"edition_id": edition_id, "variant": variant}
+    for start in range(0, len(subscribers), BATCH):
+        batch = subscribers[start : start + BATCH]
+        moved += tx.execute(
+            update(subscription)
+            .where(
+                subscription.c.digest == digest,
+                subscription.c.cursor == cursor,
+                any_of(tx, subscription.c.subscriber_id, batch),
+            )
+            .values(values)
+        ).rowcount
+    return moved
+
+
+def audience(edition_id: int) -> Select[Any]:
+    """The recipients of an edition as planned, for :func:`publisher.store.freezing.freeze`."""
+    return (
+        select(
+            subscriber.c.id.label("subscriber_id"),
+            subscriber.c.address.label("address"),
+            subscriber.c.address_hash.label("address_hash"),
+            subscription.c.variant.label("variant"),
+            literal(0.0, Double()).label("due"),
+        )
+        .join_from(subscription, subscriber)
+        .where(
+            subscription.c.edition_id == edition_id,
+            subscription.c.active,
+            subscriber.c.status == SubscriberStatus.CONFIRMED.value,
+        )
+    )
+
+
+def skip_to(tx: Connection, digest: str, position: int) -> int:
+    """Every reader of ``digest`` starts no earlier than after ``position``; for the very first edition."""
+    behind = update(subscription).where(subscription.c.digest == digest, subscription.c.cursor < position)
+    return tx.execute(behind.values(cursor=position)).rowcount
+
+
+def furthest(tx: Connection, digest: str) -> int:
+    """The position up to which some reader of ``digest`` has been offered everything; 0 when there is no reader."""
+    query = select(func.coalesce(func.max(subscription.c.cursor), 0)).where(subscription.c.digest == digest)
+    return tx.scalar(query) or 0

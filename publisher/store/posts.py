@@ -1,0 +1,347 @@
+"""Posts and the channels they go to: rows, and the few statements that move them.
+
+::
+
+    recorded                                    a dry run; never sent
+    queued ─claim→ sending ─┬→ published        with the platform's id and address
+      ↑                     ├→ failed           with a reason
+      └─ not there, or ─────┴→ unknown ─→ published | failed      read back, or a person decides
+         certainly not sent
+
+One holder at a time works on a channel (``busy_token``, with a lease); whoever gets the lease finds in *sending*
+only what a killed process left. A row is unique by channel, article and part: there is no second post to send.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    RowMapping,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from publisher.model import PostStatus
+from publisher.store.dialect import insert
+from publisher.store.tables import Id, article, metadata
+
+post = Table(
+    "post",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("whole", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("article_published", Double, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("due", Double),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    Column("claim", Text),
+    Column("first_sent", Double),
+    Column("progress", Text, nullable=False, server_default="{}"),
+    Column("price", BigInteger, nullable=False, server_default="0"),
+    Column("published", Double),
+    Column("remote_id", Text, nullable=False, server_default=""),
+    Column("remote_url", Text, nullable=False, server_default=""),
+    Column("remote_version", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("edit_due", Double),
+    Column("edit_attempts", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("channel", "article_id", "part"),
+    Index("ix_post_due", "channel", "status", "due"),
+    sqlite_autoincrement=True,
+)
+
+channel = Table(
+    "channel",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("first_seen", Double, nullable=False),
+    Column("busy_token", Text),
+    Column("busy_until", Double),
+    Column("wait_until", Double),
+    Column("paused", Double),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("memory", Text, nullable=False, server_default="{}"),
+)
+
+#: Articles that were there before their channel: known, and not posted.
+post_skipped = Table(
+    "post_skipped",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("article_id", Text, primary_key=True),
+)
+
+
+# Channels.
+
+
+def channel_state(tx: Connection, name: str) -> RowMapping | None:
+    """The row of a channel that was seen before."""
+    return tx.execute(select(channel).where(channel.c.name == name)).mappings().one_or_none()
+
+
+def channel_states(tx: Connection) -> list[RowMapping]:
+    """Every channel ever seen, by name."""
+    return list(tx.execute(select(channel).order_by(channel.c.name)).mappings())
+
+
+def see_channel(tx: Connection, name: str, kind: str, now: float) -> bool:
+    """Remember a channel; whether it is new."""
+    statement = insert(tx, channel).values(name=name, kind=kind, first_seen=now).on_conflict_do_nothing()
+    return tx.execute(statement.returning(channel.c.name)).first() is not None
+
+
+def take_channel(tx: Connection, name: str, token: str, now: float, until: float) -> bool:
+    """Become the one who works on a channel, until ``until``; ``False`` while somebody else is."""
+    statement = (
+        update(channel)
+        .where(channel.c.name == name, or_(channel.c.busy_until.is_(None), channel.c.busy_until <= now))
+        .values(busy_token=token, busy_until=until)
+    )
+    return bool(tx.execute(statement).rowcount)
+
+
+def keep_channel(tx: Connection, name: str, token: str, until: float) -> bool:
+    """Go on working until ``until``; ``False`` when the lease was lost."""
+    held = (channel.c.name == name, channel.c.busy_token == token)
+    return bool(tx.execute(update(channel).where(*held).values(busy_until=until)).rowcount)
+
+
+def release_channel(tx: Connection, name: str, token: str) -> None:
+    held = (channel.c.name == name, channel.c.busy_token == token)
+    tx.execute(update(channel).where(*held).values(busy_token=None, busy_until=None))
+
+
+def set_channel(tx: Connection, name: str, **values: Any) -> None:
+    """Change columns of a channel; ``memory`` as a mapping."""
+    if "memory" in values:
+        values["memory"] = json.dumps(values["memory"])
+    tx.execute(update(channel).where(channel.c.name == name).values(values))
+
+
+def pause_channel(tx: Connection, name: str, now: float, reason: str) -> bool:
+    """Pause a channel; whether it was running until now (so that one alert goes out, not many)."""
+    statement = update(channel).where(channel.c.name == name, channel.c.paused.is_(None))
+    return bool(tx.execute(statement.values(paused=now, reason=reason)).rowcount)
+
+
+# Posts.
+
+
+def known_articles(tx: Connection, name: str) -> dict[str, str]:
+    """Revision by id of every article that this channel has a post of; ``""`` for one it skipped."""
+    query = select(post.c.article_id, post.c.revision).where(post.c.channel == name, post.c.part == 0)
+    found = {row.article_id: row.revision for row in tx.execute(query)}
+    skipped = select(post_skipped.c.article_id).where(post_skipped.c.channel == name)
+    return {**dict.fromkeys(tx.scalars(skipped), ""), **found}
+
+
+def skip(tx: Connection, name: str, article_ids: Iterable[str]) -> None:
+    """Know these articles as not to be posted."""
+    rows = [{"channel": name, "article_id": article_id} for article_id in article_ids]
+    if rows:
+        tx.execute(insert(tx, post_skipped).on_conflict_do_nothing(), rows)
+
+
+def unskip(tx: Connection, name: str, article_id: str) -> None:
+    tx.execute(delete(post_skipped).where(post_skipped.c.channel == name, post_skipped.c.article_id == article_id))
+
+
+def add(tx: Connection, rows: list[dict[str, Any]]) -> int:
+    """Queue posts; one that is there already stays as it is. Answers how many are new."""
+    # An INSERT's row count is not the same thing to every driver; what it returns is.
+    statements = (insert(tx, post).values(row).on_conflict_do_nothing().returning(post.c.id) for row in rows)
+    return sum(tx.execute(statement).first() is not None for statement in statements)
+
+
+def of_article(tx: Connection, name: str, article_id: str) -> list[RowMapping]:
+    """The posts of one article on one channel, in the order of a thread."""
+    where = (post.c.channel == name, post.c.article_id == article_id)
+    return list(tx.execute(select(post).where(*where).order_by(post.c.part)).mappings())
+
+
+def by_id(tx: Connection, post_id: int) -> RowMapping | None:
+    return tx.execute(select(post).where(post.c.id == post_id)).mappings().one_or_none()
+
+
+def newest(tx: Connection, limit: int = 100, *, article_id: str | None = None) -> list[RowMapping]:
+    """Posts for people to look at, the last queued first."""
+    query = select(post).order_by(post.c.created.desc(), post.c.id.desc()).limit(limit)
+    if article_id is not None:
+        query = query.where(post.c.article_id == article_id)
+    return list(tx.execute(query).mappings())
+
+
+def of_status(tx: Connection, status: PostStatus, limit: int = 100) -> list[RowMapping]:
+    """Posts of one status, the oldest first."""
+    query = select(post).where(post.c.status == status).order_by(post.c.created, post.c.id).limit(limit)
+    return list(tx.execute(query).mappings())
+
+
+def since(tx: Connection, moment: float) -> list[RowMapping]:
+    """Posts that were queued, tried or published at or after ``moment``, in the order of channel and article."""
+    recent = or_(post.c.created >= moment, post.c.first_sent >= moment, post.c.published >= moment)
+    query = select(post).where(recent).order_by(post.c.channel, post.c.article_published, post.c.id)
+    return list(tx.execute(query).mappings())
+
+
+def counts(tx: Connection) -> dict[str, dict[str, int]]:
+    """How many posts of each status each channel has."""
+    found: dict[str, dict[str, int]] = {}
+    query = select(post.c.channel, post.c.status, func.count()).group_by(post.c.channel, post.c.status)
+    for name, status, number in tx.execute(query):
+        found.setdefault(name, {})[status] = number
+    return found
+
+
+def remove_unsent(tx: Connection, name: str, article_id: str) -> bool:
+    """Take back the posts of an article when none of them was ever tried; whether they were taken back."""
+    rows = of_article(tx, name, article_id)
+    untried = (PostStatus.QUEUED, PostStatus.RECORDED, PostStatus.FAILED)
+    if not rows or any(row["status"] not in untried or row["first_sent"] is not None for row in rows):
+        return False
+    tx.execute(delete(post).where(post.c.channel == name, post.c.article_id == article_id))
+    return True
+
+
+def waiting(tx: Connection, name: str) -> int:
+    """How many articles are queued on a channel and were never tried."""
+    untried = (post.c.status == PostStatus.QUEUED, post.c.first_sent.is_(None), post.c.part == 0)
+    return tx.scalar(select(func.count()).where(post.c.channel == name, *untried)) or 0
+
+
+def drop_withdrawn(tx: Connection) -> int:
+    """Take back posts that were never tried, of articles that are offered no more; answers how many."""
+    withdrawn = select(article.c.id).where(article.c.withdrawn.is_not(None))
+    never_tried = (post.c.status == PostStatus.QUEUED, post.c.first_sent.is_(None), post.c.attempts == 0)
+    return tx.execute(delete(post).where(post.c.article_id.in_(withdrawn), *never_tried)).rowcount
+
+
+def due_channels(tx: Connection, now: float) -> list[str]:
+    """Names of the channels that have something to do by ``now`` and are neither paused nor told to wait."""
+    query = (
+        select(post.c.channel)
+        .join(channel, channel.c.name == post.c.channel)
+        .where(
+            channel.c.paused.is_(None),
+            or_(channel.c.wait_until.is_(None), channel.c.wait_until <= now),
+            or_(
+                (post.c.status.in_((PostStatus.QUEUED, PostStatus.UNKNOWN))) & (post.c.due <= now),
+                (post.c.status == PostStatus.SENDING) & (channel.c.busy_until <= now),
+                post.c.edit_due <= now,
+            ),
+        )
+        .distinct()
+        .order_by(post.c.channel)
+    )
+    return list(tx.scalars(query))
+
+
+def next_queued(tx: Connection, name: str, now: float) -> RowMapping | None:
+    """The next post that may go: the oldest article's, and of a thread the first part that is not out."""
+    before = post.alias("before")
+    waits = (
+        select(before.c.id)
+        .where(
+            before.c.channel == post.c.channel,
+            before.c.article_id == post.c.article_id,
+            before.c.part == post.c.part - 1,
+            before.c.status != PostStatus.PUBLISHED,
+        )
+        .exists()
+    )
+    query = (
+        select(post)
+        .where(post.c.channel == name, post.c.status == PostStatus.QUEUED, post.c.due <= now, ~waits)
+        .order_by(post.c.article_published, post.c.article_id, post.c.part)
+        .limit(1)
+    )
+    return tx.execute(query).mappings().one_or_none()
+
+
+def next_unknown(tx: Connection, name: str, now: float) -> RowMapping | None:
+    where = (post.c.channel == name, post.c.status == PostStatus.UNKNOWN, post.c.due <= now)
+    return tx.execute(select(post).where(*where).order_by(post.c.due, post.c.id).limit(1)).mappings().one_or_none()
+
+
+def next_edit(tx: Connection, name: str, now: float) -> RowMapping | None:
+    where = (post.c.channel == name, post.c.status == PostStatus.PUBLISHED, post.c.edit_due <= now)
+    return tx.execute(select(post).where(*where).order_by(post.c.edit_due, post.c.id).limit(1)).mappings().one_or_none()
+
+
+def claim(tx: Connection, post_id: int, token: str, now: float) -> bool:
+    """queued → sending, for whoever is first; committed before anything is sent."""
+    statement = (
+        update(post)
+        .where(post.c.id == post_id, post.c.status == PostStatus.QUEUED)
+        .values(
+            status=PostStatus.SENDING.value,
+            claim=token,
+            attempts=post.c.attempts + 1,
+            first_sent=func.coalesce(post.c.first_sent, now),
+        )
+    )
+    return bool(tx.execute(statement).rowcount)
+
+
+def settle(tx: Connection, post_id: int, token: str | None, **values: Any) -> bool:
+    """Write down what became of a post; only its claimant may, also when it was meanwhile called unknown."""
+    where = [post.c.id == post_id, post.c.status.in_((PostStatus.SENDING, PostStatus.UNKNOWN))]
+    if token is not None:
+        where.append(post.c.claim == token)
+    return bool(tx.execute(update(post).where(*where).values(values)).rowcount)
+
+
+def change(tx: Connection, post_id: int, **values: Any) -> None:
+    """Change columns of a post; ``progress`` and ``content`` as mappings."""
+    for name in ("progress", "content"):
+        if name in values:
+            values[name] = json.dumps(values[name], ensure_ascii=False)
+    tx.execute(update(post).where(post.c.id == post_id).values(values))
+
+
+def orphan(tx: Connection, name: str, due: float | None, reason: str) -> int:
+    """sending → unknown, for what a killed process left; only the holder of the channel may call it."""
+    where = (post.c.channel == name, post.c.status == PostStatus.SENDING)
+    return tx.execute(
+        update(post).where(*where).values(status=PostStatus.UNKNOWN.value, due=due, looks=0, reason=reason)
+    ).rowcount
+
+
+def last_sent(tx: Connection, name: str) -> float | None:
+    """When the channel last tried to publish a first part: what the next keeps its distance from."""
+    query = select(func.max(post.c.first_sent)).where(post.c.channel == name, post.c.part == 0)
+    found: float | None = tx.scalar(query)
+    return found
+
+
+def spent(tx: Connection, name: str, since: float) -> int:
+    """What the posts since then have cost, in millionths of a US dollar; those in doubt are counted."""
+    where = (post.c.channel == name, post.c.first_sent >= since, post.c.status != PostStatus.FAILED)
+    return int(tx.scalar(select(func.coalesce(func.sum(post.c.price), 0)).where(*where)) or 0)

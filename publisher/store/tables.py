@@ -1,0 +1,252 @@
+"""The core tables. A topic of its own may add tables to the same :data:`metadata` in its own module.
+
+::
+
+    article ──< edition_article >── edition ──< edition_variant      what is sent
+    subscriber ──< subscription                                      who asked for what
+    suppression                                                      who is never mailed
+    edition ──< chunk ──< delivery                                   the ledger: what became of each
+    schedule ──< schedule_run                                        what fires when, and what fired
+
+Instants are UTC epoch seconds. ``delivery`` has no foreign keys: what was sent stays on record when a
+subscriber is deleted, and an audience of half a million is frozen without a million look-ups.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    true,
+)
+
+#: Names for every constraint, so that a later migration can name what it changes.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: A 64-bit row number; SQLite counts by itself only in a column declared INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+article = Table(
+    "article",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("source_path", Text, nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("section", Text, nullable=False),
+    Column("published", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    # The place in the order of release to digests, from 1; NULL: never released (an old article, imported).
+    Column("position", BigInteger, unique=True),
+    Column("first_seen", Double, nullable=False),
+    Column("saved", Double, nullable=False),
+    Column("withdrawn", Double),
+    Index("ix_article_newest", "published", "id"),
+)
+
+edition = Table(
+    "edition",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("policy", Text, nullable=False, server_default="resend"),
+    Column("due", Double),
+    Column("not_after", Double),
+    Column("audience", Integer, nullable=False, server_default="0"),
+    Column("frozen", Double),
+    Column("finished", Double),
+    Column("reason", Text, nullable=False, server_default=""),
+    UniqueConstraint("digest", "number"),
+    Index("ix_edition_status", "status"),
+    sqlite_autoincrement=True,  # an id is never given twice: Message-IDs are made of it
+)
+
+edition_article = Table(
+    "edition_article",
+    metadata,
+    Column("edition_id", Id, ForeignKey("edition.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("article_id", Text, ForeignKey("article.id"), nullable=False),
+    Column("revision", Text, nullable=False),
+    Index("ix_edition_article_article", "article_id"),
+)
+
+edition_variant = Table(
+    "edition_variant",
+    metadata,
+    Column("edition_id", Id, ForeignKey("edition.id", ondelete="CASCADE"), primary_key=True),
+    Column("variant", Text, primary_key=True),
+    # What it is made of (JSON), decided by planning; the bytes follow before the audience is frozen.
+    Column("recipe", Text, nullable=False, server_default="{}"),
+    Column("compiled", LargeBinary),
+    Column("created", Double, nullable=False),
+)
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("address_key", Text, nullable=False, unique=True),
+    Column("address_hash", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("token", Text, nullable=False, unique=True),
+    Column("status", Text, nullable=False),
+    Column("origin", Text, nullable=False, server_default=""),
+    Column("created", Double, nullable=False),
+    Column("confirmed", Double),
+    Column("tracking", Boolean, nullable=False, server_default=true()),  # false: this reader is never counted by name
+    sqlite_autoincrement=True,  # deliveries on record name ids of subscribers who are gone
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("sections", Text, nullable=False, server_default="[]"),
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("authors", Text, nullable=False, server_default="[]"),
+    Column("cadence", Text, nullable=False, server_default="each"),
+    Column("weekday", SmallInteger, nullable=False, server_default="0"),
+    Column("hour", SmallInteger, nullable=False, server_default="8"),
+    Column("minute", SmallInteger, nullable=False, server_default="0"),
+    Column("timezone", Text, nullable=False, server_default="UTC"),
+    Column("monthday", SmallInteger, nullable=False, server_default="1"),
+    Column("format", Text, nullable=False, server_default="html"),
+    Column("paused_until", Double, nullable=False, server_default="0"),
+    # Every released article up to this position was sent to this reader, or was not for them.
+    Column("cursor", BigInteger, nullable=False, server_default="0"),
+    # The slot this reader waits for; NULL: as soon as there is something.
+    Column("next_due", Double),
+    # What was planned last and who is in its audience: frozen from here into delivery rows.
+    Column("edition_id", Id),
+    Column("variant", Text, nullable=False, server_default=""),
+    Column("active", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("ended", Double),
+    UniqueConstraint("subscriber_id", "digest"),
+    Index("ix_subscription_digest", "digest", "active"),
+    Index("ix_subscription_edition", "edition_id"),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("address_hash", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("created", Double, nullable=False),
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("edition_id", Id, ForeignKey("edition.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False, server_default="-1"),
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    Column("due", Double, nullable=False),
+    Column("lease_token", Text),
+    Column("lease_until", Double),
+    Column("holder", Text),
+    Column("intent_upto", Id),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("size", Integer, nullable=False),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("suppressed", Integer, nullable=False, server_default="0"),
+    Column("in_doubt", Integer, nullable=False, server_default="0"),
+    Index("ix_chunk_edition", "edition_id", "ordinal", "due"),
+    Index("ix_chunk_due", "state", "due", "id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("edition_id", Id, nullable=False),
+    Column("chunk_id", Id, nullable=False),
+    Column("subscriber_id", Id, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("address_hash", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("doubts", SmallInteger, nullable=False, server_default="0"),
+    Column("code", SmallInteger),
+    Column("reply", Text),
+    Column("first_attempt", Double),
+    Column("sent", Double),
+    UniqueConstraint("edition_id", "subscriber_id"),
+    Index("ix_delivery_chunk", "chunk_id", "id"),
+    Index("ix_delivery_subscriber", "subscriber_id"),
+    # Room on every page for the new version of a row: its state changes at least once (PostgreSQL: HOT updates).
+    postgresql_with={"fillfactor": "70"},
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("edition_id", Id, ForeignKey("edition.id", ondelete="CASCADE"), primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("sent", Integer, nullable=False),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("catch_up", Text, nullable=False),
+    Column("grace", Double, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("next_run", Double),
+    Column("last_slot", Double),
+    Index("ix_schedule_next", "enabled", "next_run"),
+)
+
+schedule_run = Table(
+    "schedule_run",
+    metadata,
+    Column("schedule", Text, primary_key=True),
+    Column("slot", Double, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("fired", Double, nullable=False),
+)

@@ -1,0 +1,142 @@
+"""Opening the store: made at once, brought up to date once, and one plain line when it cannot be."""
+
+import multiprocessing
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, insert, select, text
+
+import publisher.store
+from publisher.errors import StoreError
+from publisher.store import meta, migrate, open_store
+from publisher.store.tables import metadata, schedule_run
+
+
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/state/masthead.db"
+
+
+@pytest.fixture
+def store(tmp_path):
+    with_file = open_store(url(tmp_path))
+    yield with_file
+    with_file.close()
+
+
+def load_every_topic() -> None:
+    """A topic's tables join the metadata when its module is imported."""
+    import importlib
+    import pkgutil
+
+    for module in pkgutil.iter_modules(publisher.store.__path__):
+        if module.name != "migrations":
+            importlib.import_module(f"publisher.store.{module.name}")
+
+
+def test_there_is_one_chain_of_migrations():
+    assert len(migrate.scripts().get_heads()) == 1
+
+
+def test_a_migrated_database_is_what_the_tables_say(store):
+    load_every_topic()
+    with store.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+
+
+def test_the_directory_and_the_file_are_made_and_only_their_owner_can_read_them(tmp_path):
+    open_store(url(tmp_path)).close()
+    assert stat.S_IMODE((tmp_path / "state" / "masthead.db").stat().st_mode) == 0o600
+
+
+def test_it_runs_in_wal_and_every_commit_reaches_the_disk(store):
+    with store.begin() as tx:
+        assert tx.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert tx.scalar(text("PRAGMA synchronous")) == 2
+        assert tx.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def _open(database: str) -> None:
+    open_store(database).close()
+
+
+def test_processes_that_start_at_once_find_one_database_with_all_tables(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_open, args=(url(tmp_path),)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    with open_store(url(tmp_path)).read() as tx:
+        assert tx.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+def test_a_transaction_that_fails_leaves_nothing(store):
+    def put_and_fail() -> None:
+        with store.begin() as tx:
+            meta.put(tx, "colour", "red")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        put_and_fail()
+    with store.read() as tx:
+        assert meta.get(tx, "colour") is None
+
+
+def test_a_reader_sees_one_moment_while_others_write(store):
+    with store.read() as reading:
+        before = reading.scalar(select(func.count()).select_from(schedule_run))
+        with store.begin() as tx:
+            tx.execute(insert(schedule_run).values(schedule="a", slot=1.0, outcome="fired", fired=1.0))
+        assert reading.scalar(select(func.count()).select_from(schedule_run)) == before
+
+
+def test_nothing_can_be_written_while_reading(store):
+    with pytest.raises(StoreError, match="readonly"), store.read() as tx:
+        meta.put(tx, "colour", "red")
+    with store.begin() as tx:
+        meta.put(tx, "colour", "red")
+
+
+def test_a_key_is_made_once_and_stays(store):
+    with store.begin() as tx:
+        first = meta.secret_key(tx, "links")
+    with store.begin() as tx:
+        assert meta.secret_key(tx, "links") == first
+        assert meta.secret_key(tx, "suppression") != first
+    assert len(first) == 32
+
+
+def test_a_database_of_a_newer_masthead_is_one_line(tmp_path):
+    open_store(url(tmp_path)).close()
+    database = sqlite3.connect(tmp_path / "state" / "masthead.db")
+    database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.commit()
+    database.close()
+    with pytest.raises(StoreError, match=r"9999.*install the newer one"):
+        open_store(url(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_one_line(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "masthead.db").write_text("a shopping list, " * 100)
+    with pytest.raises(StoreError) as caught:
+        open_store(url(tmp_path))
+    assert "not a database" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["mysql://db/masthead", "a shopping list"])
+def test_another_kind_of_database_is_one_line_that_names_those_that_work(wrong):
+    with pytest.raises(StoreError, match=r"sqlite.*postgresql"):
+        open_store(wrong)
+
+
+def test_a_password_in_the_url_is_not_shown():
+    with pytest.raises(StoreError) as caught:
+        open_store("postgresql://anna:hunter2@127.0.0.1:1/none")
+    assert "hunter2" not in str(caught.value)
