@@ -1,0 +1,67 @@
+"""Channels: places that articles are posted to by API; one file a kind, found by its name.
+
+To add one: write ``publisher/channels/<kind>.py`` with a class ``Channel(BaseChannel)`` and
+``templates/post/<kind>.txt``; the contract test picks both up by themselves. Modules whose name starts with an
+underscore are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from publisher.channels._base import BaseChannel, Draft, Facet, Picture, Remote
+from publisher.channels._base import open_channel as _open
+from publisher.channels._http import Request
+from publisher.errors import SettingsError
+from publisher.settings.channels import ChannelSettings
+
+__all__ = [
+    "BaseChannel",
+    "Draft",
+    "Facet",
+    "Picture",
+    "Remote",
+    "Request",
+    "describe_options",
+    "kinds",
+    "load",
+    "open_channel",
+]
+
+
+@lru_cache(maxsize=1)
+def kinds() -> tuple[str, ...]:
+    """Every kind of channel there is, in alphabetical order."""
+    folder = str(Path(__file__).parent)
+    return tuple(sorted(module.name for module in iter_modules([folder]) if not module.name.startswith("_")))
+
+
+def load(kind: str) -> type[BaseChannel]:
+    """The class of a kind.
+
+    :raises SettingsError: there is no such kind.
+    """
+    if kind not in kinds():
+        raise SettingsError(f"channels.kind = {kind!r}: unknown kind; expected one of {', '.join(kinds())}")
+    channel: type[BaseChannel] = import_module(f"publisher.channels.{kind}").Channel
+    return channel
+
+
+def open_channel(settings: ChannelSettings, site: Path | None = None, *, dry_run: bool | None = None) -> BaseChannel:
+    """The channel of one ``[[channels]]`` table; ``dry_run`` overrides the table's.
+
+    :raises SettingsError: one line that names channel, option, value and what was expected.
+    """
+    return _open(load(settings.kind), settings, site, dry_run=dry_run)
+
+
+def describe_options() -> Iterator[tuple[str, str, str, str]]:
+    """Each option of each kind as ``(kind, key, default, description)``, for the README's table."""
+    for kind in kinds():
+        for name, field in load(kind).Options.model_fields.items():
+            default = "required" if name in load(kind).required else repr(field.get_default())
+            yield kind, name, default, field.description or ""
