@@ -1,0 +1,49 @@
+"""Posting: articles become posts, each sent once, in their own time.
+
+::
+
+    queue_posts(store, settings, articles, now)     decide      no network
+    send_due(store, settings)                       do          every tick of the worker
+    preview · dry_run · post_now · try_channel · decide · resume      by hand
+
+The rows are in :mod:`publisher.store.posts`, the platforms in :mod:`publisher.channels`.
+"""
+
+from __future__ import annotations
+
+from publisher.posting.by_hand import (
+    Posted,
+    Preview,
+    channel_table,
+    decide,
+    dry_run,
+    post_now,
+    preview,
+    requests,
+    resume,
+    try_channel,
+)
+from publisher.posting.compose import compose
+from publisher.posting.queueing import QueueReport, check_channels, queue_posts
+from publisher.posting.sending import SendReport, due_channels, send_channel, send_due
+
+__all__ = [
+    "Posted",
+    "Preview",
+    "QueueReport",
+    "SendReport",
+    "channel_table",
+    "check_channels",
+    "compose",
+    "decide",
+    "dry_run",
+    "due_channels",
+    "post_now",
+    "preview",
+    "queue_posts",
+    "requests",
+    "resume",
+    "send_channel",
+    "send_due",
+    "try_channel",
+]

@@ -1,0 +1,200 @@
+"""What an operator does by hand: preview, dry run, post now, test a channel, decide what nobody can tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from publisher.channels import BaseChannel, Request, open_channel
+from publisher.channels._http import Line, open_client
+from publisher.errors import ChannelError, MastheadError, SettingsError
+from publisher.model import Article, PostStatus
+from publisher.posting.compose import compose, content_of, draft_of, key_of
+from publisher.posting.pictures import Fetch
+from publisher.posting.queueing import post_rows
+from publisher.posting.sending import Client, Clock, SendReport, send_channel, utc_now
+from publisher.settings import Settings
+from publisher.settings.channels import ChannelSettings
+from publisher.store import Store, posts
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a channel would get of an article; ``price`` in US dollars, ``problem`` empty when it can go."""
+
+    channel: str
+    kind: str
+    label: str
+    texts: tuple[str, ...]
+    counts: tuple[int, ...]
+    limit: int
+    url: str
+    price: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a post that was sent by hand."""
+
+    channel: str
+    status: PostStatus
+    url: str = ""
+    reason: str = ""
+    alerts: tuple[str, ...] = ()
+
+
+def channel_table(settings: Settings, name: str) -> ChannelSettings:
+    """The table of the channel ``name``.
+
+    :raises SettingsError: there is none; names those that are.
+    """
+    for table in settings.channels:
+        if table.name == name:
+            return table
+    names = ", ".join(table.name for table in settings.channels) or "none is set up"
+    raise SettingsError(f"there is no channel {name!r}; channels: {names}")
+
+
+def preview(article: Article, table: ChannelSettings, settings: Settings) -> Preview:
+    """The post that ``article`` would become: the same renderer and the same cut as the real one."""
+    channel = open_channel(table, settings.site, dry_run=True)
+    try:
+        made = compose(article, channel, table, settings.as_publication(), settings.site)
+    except MastheadError as error:
+        return Preview(table.name, table.kind, channel.label, (), (), channel.limit, article.url, problem=str(error))
+    counts = tuple(channel.count(text) for text in made.texts)
+    return Preview(table.name, table.kind, channel.label, made.texts, counts, channel.limit, made.url, made.price / 1e6)
+
+
+def requests(article: Article, table: ChannelSettings, settings: Settings, now: datetime) -> list[Request]:
+    """The exact requests that would publish ``article``, in their order; images are not fetched for a look."""
+    channel = open_channel(table, settings.site, dry_run=True)
+    return _requests(article, table, settings, channel, now)
+
+
+def dry_run(article: Article, table: ChannelSettings, settings: Settings, now: datetime) -> bytes:
+    """Every request that would be sent, byte for byte as HTTP/1.1, with each secret masked as ``***``.
+
+    What only an answer gives (an id, an access token) stands as ``{name}``.
+
+    :raises ChannelError: no cut makes it fit.
+    """
+    channel = open_channel(table, settings.site, dry_run=True)
+    made = _requests(article, table, settings, channel, now)
+    return b"\n\n".join(channel.vault.mask_bytes(request.to_bytes()) for request in made) + b"\n"
+
+
+def _requests(
+    article: Article, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
+) -> list[Request]:
+    publication = settings.as_publication()
+    made = compose(article, channel, table, publication, settings.site)
+    content = content_of(article, made, publication)
+    found: list[Request] = []
+    for part, text in enumerate(made.texts):
+        key = key_of(table.name, article.id, part)
+        draft = draft_of(
+            content, key=key, text=text, part=part, created=now, article_id=article.id, revision=article.revision
+        )
+        found += channel.requests(draft)
+    return found
+
+
+def post_now(
+    store: Store,
+    settings: Settings,
+    article: Article,
+    name: str,
+    *,
+    fetch: Fetch | None = None,
+    clock: Clock = utc_now,
+    client: Client = open_client,
+) -> Posted:
+    """Post ``article`` on one channel now, whatever window and spacing say; never a second time.
+
+    :raises SettingsError: there is no such channel, or it is set up wrongly.
+    :raises ChannelError: it is on the channel already, or may be.
+    """
+    table = channel_table(settings, name)
+    channel = open_channel(table, settings.site)
+    with store.begin() as tx:
+        posts.see_channel(tx, name, table.kind, clock().timestamp())
+        posts.unskip(tx, name, article.id)
+        before = posts.of_article(tx, name, article.id)
+        if any(row["status"] == PostStatus.PUBLISHED for row in before):
+            raise ChannelError(f"already on {name}: {before[0]['remote_url'] or before[0]['remote_id']}")
+        if any(row["status"] in (PostStatus.UNKNOWN, PostStatus.SENDING) for row in before):
+            raise ChannelError(f"a post on {name} may be published already; decide on post {before[0]['id']} first")
+        if not posts.remove_unsent(tx, name, article.id):
+            for row in before:
+                posts.change(tx, row["id"], status=PostStatus.QUEUED.value, due=clock().timestamp())
+        posts.add(tx, post_rows(article, channel, table, settings, clock()))
+        rows = posts.of_article(tx, name, article.id)
+    report = SendReport()
+    if not table.dry_run:
+        ids = [row["id"] for row in rows]
+        report = send_channel(store, settings, name, fetch=fetch, clock=clock, client=client, only=ids)
+    with store.read() as tx:
+        rows = posts.of_article(tx, name, article.id)
+    worst = next((row for row in rows if row["status"] != PostStatus.PUBLISHED), rows[0])
+    return Posted(name, PostStatus(worst["status"]), rows[0]["remote_url"], worst["reason"], tuple(report.alerts))
+
+
+def try_channel(
+    store: Store, settings: Settings, name: str, *, clock: Clock = utc_now, client: Client = open_client
+) -> str:
+    """Ask a channel who we are, publishing nothing; when it answers, a paused channel goes on.
+
+    :raises SettingsError: there is no such channel, or it is set up wrongly.
+    :raises ChannelError: what the platform says is wrong.
+    """
+    table = channel_table(settings, name)
+    channel = open_channel(table, settings.site, dry_run=False)
+    with store.begin() as tx:
+        posts.see_channel(tx, name, table.kind, clock().timestamp())
+        state = posts.channel_state(tx, name)
+    memory = json.loads(state["memory"]) if state else {}
+
+    def save() -> None:
+        with store.begin() as tx:
+            posts.set_channel(tx, name, memory=memory)
+
+    try:
+        with client() as http:
+            line = channel.test(Line(http, channel.vault, clock, memory, {}, save))
+    except MastheadError as error:
+        error.args = (channel.vault.mask(str(error)),)
+        raise
+    with store.begin() as tx:
+        posts.set_channel(tx, name, paused=None, wait_until=None, reason="")
+    return line
+
+
+def decide(
+    store: Store, post_id: int, outcome: Literal["published", "failed", "send"], *, url: str = "", now: datetime
+) -> None:
+    """A person says what became of a post that nobody else can tell, or has a failed one sent again.
+
+    :raises ChannelError: the post is not in doubt and has not failed.
+    """
+    with store.begin() as tx:
+        row = posts.by_id(tx, post_id)
+        if row is None or row["status"] not in (PostStatus.UNKNOWN, PostStatus.FAILED):
+            state = "not there" if row is None else row["status"]
+            raise ChannelError(f"post {post_id} is {state}; only an unknown or failed post can be decided")
+        if outcome == "published":
+            values = {"status": PostStatus.PUBLISHED.value, "published": now.timestamp(), "remote_url": url}
+            posts.change(tx, post_id, due=None, reason="", **values)
+        elif outcome == "failed":
+            posts.change(tx, post_id, status=PostStatus.FAILED.value, due=None)
+        else:
+            posts.change(tx, post_id, status=PostStatus.QUEUED.value, due=now.timestamp(), looks=0, attempts=0)
+
+
+def resume(store: Store, name: str) -> None:
+    """Let a paused channel go on without asking it."""
+    with store.begin() as tx:
+        posts.set_channel(tx, name, paused=None, wait_until=None, reason="")

@@ -1,0 +1,231 @@
+"""New and edited articles become rows: each article once per channel, for ever.
+
+::
+
+    articles ─ not known to the channel ──→ queued (or recorded, in a dry run)
+             ─ known, revision changed ──→ not yet tried: its text is replaced
+                                           published: an edit is due, where the channel can
+             ─ there before the channel ─→ skipped, as backfill says
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from publisher.channels import BaseChannel, open_channel
+from publisher.errors import ChannelError, RenderError
+from publisher.model import Article, PostStatus
+from publisher.posting.compose import Composition, compose, content_of, key_of
+from publisher.settings import Settings
+from publisher.settings.channels import ChannelSettings
+from publisher.store import Store, posts
+
+#: Articles that are queued in one transaction.
+BATCH = 50
+
+
+@dataclass(slots=True)
+class QueueReport:
+    """What was decided: posts queued, recorded by dry runs, and edits due; ``problems`` are one line each."""
+
+    queued: int = 0
+    recorded: int = 0
+    edits: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return self.queued + self.recorded
+
+
+def check_channels(settings: Settings) -> None:
+    """Refuse a channel whose kind or options are wrong, before anything is done.
+
+    :raises SettingsError: one line that names channel, option, value and what was expected.
+    """
+    for table in settings.channels:
+        open_channel(table, settings.site)
+
+
+def queue_posts(
+    store: Store, settings: Settings, articles: Iterable[Article], now: datetime, *, old: Collection[str] = ()
+) -> QueueReport:
+    """Queue what is new on each channel; nothing is sent. Run again, it queues nothing.
+
+    :param articles: those that are offered now, in any order.
+    :param old: ids of articles that are no news, such as an imported archive: only a channel whose ``backfill``
+        is ``all`` (a dry run's default) posts them.
+    :raises SettingsError: a channel's table is wrong.
+    """
+    report = QueueReport()
+    ordered = sorted(articles, key=lambda article: (article.published, article.id))
+    hashed: dict[str, str] = {}
+
+    def revision_of(article: Article) -> str:
+        """Hashing a body is the costly part; it is done once, not once a channel."""
+        if article.id not in hashed:
+            hashed[article.id] = article.revision
+        return hashed[article.id]
+
+    for table in settings.channels:
+        channel = open_channel(table, settings.site)
+        try:
+            _queue_channel(store, settings, table, channel, ordered, now, report, old, revision_of)
+        except RenderError as error:  # a template of one channel stops no other
+            report.problems.append(f"channel {table.name}: {error}")
+    return report
+
+
+def _queue_channel(
+    store: Store,
+    settings: Settings,
+    table: ChannelSettings,
+    channel: BaseChannel,
+    articles: list[Article],
+    now: datetime,
+    report: QueueReport,
+    old: Collection[str],
+    revision_of: Callable[[Article], str],
+) -> None:
+    wanted = [article for article in articles if _wanted(article, table)]
+    with store.begin() as tx:
+        if posts.see_channel(tx, table.name, table.kind, now.timestamp()):
+            posts.skip(tx, table.name, [article.id for article in _there_before(articles, wanted, table)])
+        known = posts.known_articles(tx, table.name)
+        state = posts.channel_state(tx, table.name)
+    if state is not None:
+        channel.recall(json.loads(state["memory"]))
+    due = []
+    for article in wanted:
+        revision = known.get(article.id)
+        if revision == "" or (revision is not None and revision == revision_of(article)):
+            continue
+        if revision is None and article.id in old and _backfill(table) != "all":
+            continue
+        due.append((article, revision is None))
+    for start in range(0, len(due), BATCH):
+        # Composed before the transaction opens: nobody waits for a template.
+        made = [(*one, post_rows(one[0], channel, table, settings, now)) for one in due[start : start + BATCH]]
+        with store.begin() as tx:
+            for article, fresh, rows in made:
+                _put(tx, article, channel, table, rows, fresh, now, report)
+
+
+def _put(
+    tx: Connection,
+    article: Article,
+    channel: BaseChannel,
+    table: ChannelSettings,
+    rows: list[dict[str, Any]],
+    fresh: bool,
+    now: datetime,
+    report: QueueReport,
+) -> None:
+    """Queue one article's posts, or carry its edit to those that are there."""
+    if not fresh and not posts.remove_unsent(tx, table.name, article.id):
+        report.edits += _edit(tx, article, channel, table, rows, now)
+        return
+    added = posts.add(tx, rows)
+    if not fresh or not added:
+        return
+    if rows[0]["status"] == PostStatus.FAILED:
+        report.problems.append(f"channel {table.name}: {article.title}: {rows[0]['reason']}")
+    elif table.dry_run:
+        report.recorded += added
+    else:
+        report.queued += added
+
+
+def _wanted(article: Article, table: ChannelSettings) -> bool:
+    in_section = not table.sections or article.section in table.sections
+    return in_section and (not table.tags or bool(set(article.tags) & set(table.tags)))
+
+
+def _there_before(articles: list[Article], wanted: list[Article], table: ChannelSettings) -> list[Article]:
+    """What a channel that is seen for the first time does not post."""
+    if _backfill(table) == "all":
+        return []
+    kept = wanted[-1:] if _backfill(table) == "newest" else []
+    return [article for article in articles if article not in kept]
+
+
+def _backfill(table: ChannelSettings) -> str:
+    return table.backfill or ("all" if table.dry_run else "none")
+
+
+def post_rows(
+    article: Article, channel: BaseChannel, table: ChannelSettings, settings: Settings, now: datetime
+) -> list[dict[str, Any]]:
+    """The rows of an article's posts; one that cannot be made to fit is failed from the start, with its reason.
+
+    :raises RenderError: the template failed.
+    """
+    publication = settings.as_publication()
+    reason = ""
+    status = PostStatus.RECORDED if table.dry_run else PostStatus.QUEUED
+    try:
+        composition = compose(article, channel, table, publication, settings.site)
+    except ChannelError as error:
+        composition, status, reason = Composition("", ("",), article.url, 0), PostStatus.FAILED, str(error)
+    content = json.dumps(content_of(article, composition, publication), ensure_ascii=False)
+    return [
+        {
+            "channel": table.name,
+            "article_id": article.id,
+            "part": part,
+            "parts": len(composition.texts),
+            "revision": article.revision,
+            "status": status.value,
+            "key": key_of(table.name, article.id, part),
+            "whole": composition.whole,
+            "text": text,
+            "content": content,
+            "article_published": article.published.timestamp(),
+            "created": now.timestamp(),
+            "due": now.timestamp() if status is PostStatus.QUEUED else None,
+            "price": channel.price(text),
+            "reason": reason,
+        }
+        for part, text in enumerate(composition.texts)
+    ]
+
+
+def _edit(
+    tx: Connection,
+    article: Article,
+    channel: BaseChannel,
+    table: ChannelSettings,
+    rows: list[dict[str, Any]],
+    now: datetime,
+) -> int:
+    """Carry an edit to posts that were tried already; answers how many edits are now due.
+
+    A thread keeps its number of posts: an edit never makes a new one. A post that is queued for another try
+    keeps its text, because the first try may have been carried out.
+    """
+    edits = 0
+    new = {row["part"]: row for row in rows}
+    for old in posts.of_article(tx, table.name, article.id):
+        values: dict[str, Any] = {"revision": article.revision}
+        row = new.get(old["part"])
+        changed = row is not None and row["text"] and _shown(old) != _shown(row)
+        can = channel.edits and table.updates and old["status"] == PostStatus.PUBLISHED and old["remote_id"]
+        if row is not None and changed and can and len(rows) == old["parts"]:
+            values |= {"text": row["text"], "whole": row["whole"], "content": json.loads(row["content"])}
+            values["edit_due"] = now.timestamp()
+            values["edit_attempts"] = 0
+            edits += 1
+        posts.change(tx, old["id"], **values)
+    return edits
+
+
+def _shown(row: Any) -> tuple[str, ...]:
+    """What an edit can change for readers."""
+    content = json.loads(row["content"])
+    return row["text"], content["title"], content["summary"], content["url"]
