@@ -1,0 +1,200 @@
+"""Whose digest holds what, decided and written down in one transaction; then composed, then frozen.
+
+::
+
+    due readers + released articles ─→ editions.plan (pure) ─┬→ edition (draft) with a recipe per variant
+                                                             └→ every reader's cursor and next slot
+    draft edition ─→ compose each variant (slow, outside any transaction) ─→ freeze the audience ─→ sending
+
+A crash between the two leaves a draft, and the next tick goes on from there: the same readers, the same
+articles. A template that fails leaves the draft with its reason, and is tried again a minute later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from publisher import editions, share_links, tracking
+from publisher.composing import compose
+from publisher.errors import MastheadError
+from publisher.model import Article, Cadence, Edition, EditionStatus
+from publisher.pipeline.context import Context, Progress, silent
+from publisher.settings.digests import DigestSettings
+from publisher.store import articles as article_rows
+from publisher.store import editions as edition_rows
+from publisher.store import freezing, planning
+from publisher.store.editions import Recipe
+from publisher.subscribing import keyring_of
+
+log = logging.getLogger(__name__)
+
+#: A draft that could not be composed is looked at again after this many seconds.
+RETRY_SECONDS = 60.0
+
+
+class _Overtaken(Exception):
+    """Another planner moved one of our readers first; nothing of this planning stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One edition that was planned: its id, number and how many readers and articles it has."""
+
+    edition_id: int
+    digest: str
+    number: int
+    readers: int
+    articles: int
+
+
+def plan_editions(context: Context, *, fired: Collection[str] | None = None) -> list[Planned]:
+    """Plan every digest that has due readers.
+
+    :param fired: digests whose own schedule has come; ``None``: all. Readers with a cadence of their own are
+        due by their own clock whatever this says.
+    """
+    planned = []
+    for digest in context.settings.digests:
+        try:
+            one = _plan_digest(context, digest, everyone=fired is None or digest.name in fired)
+        except _Overtaken:
+            continue
+        if one is not None:
+            planned.append(one)
+    return planned
+
+
+def _plan_digest(context: Context, digest: DigestSettings, *, everyone: bool) -> Planned | None:
+    now = context.now()
+    with context.store.begin() as tx:
+        planning.enter(tx, digest.name)
+        if not edition_rows.listing(tx, digest=digest.name, limit=1):
+            # The very first edition is not the whole archive.
+            planning.skip_to(tx, digest.name, article_rows.newest_position(tx) - digest.max_articles)
+        rows = planning.readers(tx, digest.name, now=now)
+        if not everyone:
+            rows = [row for row in rows if row.subscription.cadence is not Cadence.EACH]
+        if not rows:
+            return None
+        released = planning.released(tx, min(row.cursor for row in rows))
+        plan = editions.plan(
+            digest.name,
+            [editions.Released(r.position, r.at, r.article_id, r.section, r.tags, r.authors) for r in released],
+            (editions.Reader(r.subscription, r.cursor, r.due_at, r.paused_until, r.language, r.format) for r in rows),
+            now,
+            digest.max_articles,
+        )
+        made = None
+        names = _variant_names(plan.editions, context.settings.publication.language)
+        if plan.editions:
+            wanted = {article_id for one in plan.editions for article_id in one.article_ids}
+            chosen = [article for article in article_rows.newest(tx) if article.id in wanted]
+            title = digest.title or context.settings.publication.title
+            edition_id = edition_rows.create(
+                tx,
+                digest.name,
+                title,
+                chosen,
+                now=now,
+                policy=digest.in_doubt,
+                not_after=now + digest.too_late_hours * 3600 if digest.too_late_hours else None,
+            )
+            for index, one in enumerate(plan.editions):
+                recipe = Recipe(one.article_ids, one.language, one.format)
+                edition_rows.plan_variant(tx, edition_id, names[index], recipe, now=now)
+            edition = edition_rows.get(tx, edition_id)
+            assert edition is not None
+            readers = sum(len(one.recipients) for one in plan.editions)
+            made = Planned(edition_id, digest.name, edition.number, readers, len(chosen))
+        for advance in plan.advances:
+            moved = planning.advance(
+                tx,
+                digest.name,
+                advance.subscribers,
+                cursor=advance.cursor,
+                new_cursor=advance.new_cursor,
+                next_due=advance.next_due,
+                edition_id=made.edition_id if made and advance.edition is not None else None,
+                variant="" if advance.edition is None else names[advance.edition],
+            )
+            if moved != len(advance.subscribers):
+                raise _Overtaken
+        return made
+
+
+def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> list[str]:
+    """Numbers from 0, the variant that most readers get first: it stands for the edition where one is shown."""
+
+    def rank(index: int) -> tuple[int, bool, bool, int]:
+        one = planned[index]
+        return (-len(one.recipients), one.format != "html", one.language not in ("", language), index)
+
+    names = [""] * len(planned)
+    for name, index in enumerate(sorted(range(len(planned)), key=rank)):
+        names[index] = str(name)
+    return names
+
+
+def freeze_due(context: Context, *, progress: Progress = silent) -> list[int]:
+    """Compose and freeze every draft whose time has come; answers the editions that are being sent now."""
+    now = context.now()
+    with context.store.read() as tx:
+        drafts = [row for row in edition_rows.of_status(tx, EditionStatus.DRAFT) if row.due is None or row.due <= now]
+    frozen = []
+    for number, row in enumerate(drafts):
+        progress("composing", number, len(drafts))
+        try:
+            _compose(context, row.id)
+        except MastheadError as error:
+            log.error("%s no. %s is not sent yet: %s", row.digest, row.number, error)
+            with context.store.begin() as tx:
+                edition_rows.postpone(tx, row.id, due=now + RETRY_SECONDS, reason=str(error))
+            continue
+        with context.store.begin(snapshot=True) as tx:
+            if freezing.freeze(tx, row.id, planning.audience(row.id), now=now) is not None:
+                frozen.append(row.id)
+    if drafts:
+        progress("composing", len(drafts), len(drafts))
+    return frozen
+
+
+def _compose(context: Context, edition_id: int) -> None:
+    with context.store.read() as tx:
+        edition = edition_rows.get(tx, edition_id)
+        recipes = edition_rows.uncomposed(tx, edition_id)
+    assert edition is not None
+    for name, recipe in recipes:
+        compiled = composed(context, edition, recipe)
+        with context.store.begin() as tx:
+            edition_rows.save_variant(tx, edition_id, name, compiled, now=context.now())
+
+
+def composed(context: Context, edition: Edition, recipe: Recipe) -> bytes:
+    """The compiled edition of one variant, as it is kept.
+
+    :raises RenderError: a template is wrong, or a limit does not hold.
+    """
+    by_id = {article.id: article for article in edition.articles}
+    chosen = tuple(by_id[article_id] for article_id in recipe.article_ids if article_id in by_id)
+    composition = compose(
+        replace(edition, articles=chosen),
+        context.settings,
+        language=recipe.language,
+        share_links=share_links_of(chosen, context),
+        text_only=recipe.format == "text",
+        rewrite=tracking.rewriter(context.store, context.settings, keyring_of(context.store), edition.id),
+    )
+    if composition.report.message:
+        log.warning("%s no. %s: %s", edition.digest, edition.number, composition.report.message)
+    return composition.compiled.to_bytes()
+
+
+def share_links_of(articles: Collection[Article], context: Context) -> dict[str, tuple[tuple[str, str], ...]]:
+    """By article id, the label and URL of each share link."""
+    targets = context.settings.publication.share_targets
+    return {
+        article.id: tuple((link.label, link.url) for link in share_links.links_for(article, targets))
+        for article in articles
+    }

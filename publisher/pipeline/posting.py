@@ -1,0 +1,116 @@
+"""Posts: queued when articles are collected, sent when they are due, and what an operator does by hand.
+
+::
+
+    collect ─→ queue_posts ─→ rows ─→ post_due (every tick; in ``publish`` once) ─→ platforms
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping
+
+from publisher import posting
+from publisher.documents import Problem
+from publisher.errors import SiteError
+from publisher.mail.transport import never
+from publisher.model import Article, PostStatus
+from publisher.pipeline.context import Context
+from publisher.pipeline.fetching import image_fetcher
+from publisher.posting import Posted, Preview, QueueReport, SendReport
+from publisher.settings import FILE_NAME
+from publisher.store import articles as article_rows
+from publisher.store import posts
+
+#: ``publish`` goes through the channels at most this often; what is left goes with the worker.
+ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PostOutcome:
+    """Where one post stands."""
+
+    channel: str
+    article_id: str
+    status: str
+    text: str = ""
+    url: str = ""
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a person has to look at it."""
+        return self.status in (PostStatus.FAILED, PostStatus.UNKNOWN)
+
+
+def queue_posts(context: Context, offered: list[Article]) -> tuple[QueueReport, list[Problem]]:
+    """Queue what is new on each channel, and take back what was withdrawn before it was posted.
+
+    An archive that was imported is no more news to a channel than to a digest.
+    """
+    with context.store.begin() as tx:
+        posts.drop_withdrawn(tx)
+        old = article_rows.unreleased(tx)
+    report = posting.queue_posts(context.store, context.settings, offered, context.today(), old=old)
+    return report, [Problem(FILE_NAME, None, reason, refused=True) for reason in report.problems]
+
+
+def post_due(context: Context, stop: Callable[[], bool] = never) -> SendReport:
+    """Send what is due on every channel; the next tick goes on with what has to wait."""
+    if stop():
+        return SendReport()
+    return posting.send_due(context.store, context.settings, fetch=image_fetcher(context), clock=context.today)
+
+
+def post_all(context: Context, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:
+    """Send until nothing more is due now; answers where every post stands that was queued or sent since ``since``."""
+    for _ in range(ROUNDS):
+        done = post_due(context, stop)
+        if not (done.published or done.edited):
+            break
+    with context.store.read() as tx:
+        return [_outcome(row) for row in posts.since(tx, since)]
+
+
+def _outcome(row: RowMapping) -> PostOutcome:
+    names = ("channel", "article_id", "status", "text", "remote_url", "reason")
+    return PostOutcome(*(row[name] for name in names))
+
+
+def find_article(context: Context, name: str) -> Article:
+    """The article of this key, id, slug or URL; ``latest`` is the newest.
+
+    :raises SiteError: there is none.
+    """
+    with context.store.read() as tx:
+        offered = article_rows.newest(tx)
+    for article in offered:
+        if name == "latest" or name in (article.key, article.id, article.slug, article.url):
+            return article
+    hint = f"; the newest is {offered[0].slug or offered[0].key}" if offered else "; masthead publish reads them"
+    raise SiteError(f"there is no article {name!r}{hint}")
+
+
+def preview_post(context: Context, article: Article, channel: str) -> Preview:
+    """What the channel would get of the article, and what it costs."""
+    return posting.preview(article, posting.channel_table(context.settings, channel), context.settings)
+
+
+def requests_of(context: Context, article: Article, channel: str, now: datetime) -> bytes:
+    """The exact requests, with secrets masked."""
+    return posting.dry_run(article, posting.channel_table(context.settings, channel), context.settings, now)
+
+
+def post_now(context: Context, article: Article, channel: str) -> Posted:
+    """Post an article on one channel now, whatever window and spacing say; never a second time."""
+    return posting.post_now(
+        context.store, context.settings, article, channel, fetch=image_fetcher(context), clock=context.today
+    )
+
+
+def try_channel(context: Context, name: str) -> str:
+    """Ask a channel who we are; a paused one goes on when it answers."""
+    return posting.try_channel(context.store, context.settings, name, clock=context.today)

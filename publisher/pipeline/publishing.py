@@ -1,0 +1,160 @@
+"""The whole flow once, in the foreground, with no broker; run twice, it sends nothing twice.
+
+::
+
+    audience → collect → plan → compose, freeze → drain → post → Published
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from publisher import delivery
+from publisher.documents import Problem
+from publisher.mail.transport import never
+from publisher.pipeline.audience import join_audience
+from publisher.pipeline.collecting import Collected, collect
+from publisher.pipeline.context import Context, Progress, silent
+from publisher.pipeline.planning import Planned, freeze_due, plan_editions
+from publisher.pipeline.posting import PostOutcome, post_all
+from publisher.pipeline.sending import drain, transport_of
+from publisher.store import deliveries
+from publisher.store import editions as edition_rows
+from publisher.store.deliveries import Account
+
+#: ``publish`` gives up waiting for a relay that is in trouble after this many seconds; the worker goes on later.
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class SentEdition:
+    """An edition this run had to do with, and where its audience stands now."""
+
+    digest: str
+    number: int
+    articles: int
+    account: Account
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Published:
+    """What went where."""
+
+    collected: Collected
+    joined: int = 0
+    editions: list[SentEdition] = field(default_factory=list)
+    sent: int = 0
+    posts: list[PostOutcome] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        """Whether anything was set aside, failed, or is left for a person to look at."""
+        return (
+            any(problem.refused for problem in self.problems)
+            or any(one.account.failed or one.account.in_doubt or one.reason for one in self.editions)
+            or any(post.failed for post in self.posts)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For scripts; keys are never taken away, only added."""
+        found = self.collected
+        return {
+            "ok": not self.refused,
+            "articles": {
+                "new": len(found.new),
+                "changed": len(found.changed),
+                "unchanged": found.unchanged,
+                "withdrawn": found.withdrawn,
+                "waiting": found.waiting,
+                "drafts": found.drafts,
+            },
+            "feeds": {"files": found.feed_count, "written": len(found.feed_files)},
+            "subscribers": {"added": self.joined},
+            "digests": {
+                "sent": self.sent,
+                "editions": [
+                    {
+                        "digest": one.digest,
+                        "number": one.number,
+                        "articles": one.articles,
+                        "audience": one.account.audience,
+                        "sent": one.account.sent,
+                        "failed": one.account.failed,
+                        "suppressed": one.account.suppressed,
+                        "pending": one.account.pending,
+                        "in_doubt": one.account.in_doubt,
+                        "reason": one.reason,
+                    }
+                    for one in self.editions
+                ],
+            },
+            "posts": [
+                {
+                    "channel": post.channel,
+                    "article": post.article_id,
+                    "status": post.status,
+                    "text": post.text,
+                    "url": post.url,
+                    "reason": post.reason,
+                }
+                for post in self.posts
+            ],
+            "problems": [
+                {"path": one.path, "line": one.line, "reason": one.reason, "refused": one.refused}
+                for one in self.problems
+            ],
+        }
+
+
+def publish(context: Context, *, progress: Progress = silent, stop: Callable[[], bool] = never) -> Published:
+    """Collect, build, send and post everything that is due now."""
+    started = context.now()
+    joined = join_audience(context)  # first: whoever is there before an article is released gets it
+    collected = collect(context, progress=progress)
+    assert collected is not None
+    result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
+    planned: list[Planned] = []
+    while not stop():
+        # At most ``max_articles`` an edition: what is left over makes the next one.
+        more = plan_editions(context)
+        planned += more
+        freeze_due(context, progress=progress)
+        if not more:
+            break
+    result.sent = _send(context, [one.edition_id for one in planned], progress, stop)
+    result.posts = post_all(context, started, stop)
+    with context.store.read() as tx:
+        for one in planned:
+            row = next(row for row in edition_rows.listing(tx, digest=one.digest) if row.id == one.edition_id)
+            account = deliveries.account(tx, one.edition_id)
+            result.editions.append(SentEdition(one.digest, one.number, one.articles, account, row.reason))
+    return result
+
+
+def _send(context: Context, editions: list[int], progress: Progress, stop: Callable[[], bool]) -> int:
+    transport = transport_of(context)
+    deadline, sent = time.monotonic() + PATIENCE_SECONDS, 0
+    try:
+        while not stop():
+            done = drain(context, stop, transport=transport)
+            sent += done.sent
+            with context.store.read() as tx:
+                accounts = [deliveries.account(tx, edition_id) for edition_id in editions]
+            total = sum(account.audience for account in accounts)
+            if total:
+                progress("sending", total - sum(account.pending for account in accounts), total)
+            if done.tried:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+            if not done.more or time.monotonic() > deadline:
+                delivery.sweep(context.store, context.settings.journal, context.clock)
+                return sent
+            if done.wait:
+                time.sleep(min(done.wait, 1.0))
+    finally:
+        transport.close()
+    return sent

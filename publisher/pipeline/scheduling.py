@@ -1,0 +1,67 @@
+"""Which digests are to go out now, by their schedules; then they are planned.
+
+::
+
+    settings ─→ rows of schedule ── slot has come ─→ claimed ─→ planned ─→ fired
+    at-once, "when N articles are ready" ───────────────────────↑
+
+A slot stays claimed until the planning it asks for is committed. A process that dies in between leaves it to
+the next tick, and since planning goes by the readers' cursors, planning twice makes one edition.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from publisher.pipeline.context import Context
+from publisher.pipeline.planning import Planned, plan_editions
+from publisher.schedules import AtOnce, Cron, WhenReady, parse_rule
+from publisher.store import schedules
+from publisher.store.schedules import Wanted
+from publisher.store.tables import article, edition, edition_article
+
+
+def plan_due(context: Context) -> list[Planned]:
+    """Plan every digest whose time has come; readers with a cadence of their own are planned whenever due."""
+    now = context.now()
+    rules = {digest.name: parse_rule(digest.schedule) for digest in context.settings.digests}
+    zone = context.settings.publication.timezone
+    wanted = {
+        f"digest:{digest.name}": Wanted(rule, zone, digest.catch_up, digest.catch_up_minutes * 60)
+        for digest in context.settings.digests
+        if isinstance(rule := rules[digest.name], Cron)
+    }
+    with context.store.read() as tx:
+        stale = schedules.needs_sync(tx, wanted, now=now)
+        slots = schedules.claimed(tx)
+        some_due = any(slot is not None and slot <= now for slot in schedules.upcoming(tx).values())
+        fired = {name for name, rule in rules.items() if _is_ready(tx, name, rule)}
+    if stale or some_due:
+        with context.store.begin() as tx:
+            schedules.sync(tx, wanted, now=now)
+            slots += schedules.claim_due(tx, now=now)
+    fired |= {name.removeprefix("digest:") for name, _ in slots}
+    planned = plan_editions(context, fired=fired)
+    if slots:
+        with context.store.begin() as tx:
+            for name, slot in slots:
+                schedules.settled(tx, name, slot)
+    return planned
+
+
+def _is_ready(tx: Connection, digest: str, rule: object) -> bool:
+    if isinstance(rule, AtOnce):
+        return True
+    return isinstance(rule, WhenReady) and articles_ready(tx, digest) >= rule.count
+
+
+def articles_ready(tx: Connection, digest: str) -> int:
+    """How many offered articles were released after those of the digest's last edition."""
+    last = (
+        select(func.coalesce(func.max(article.c.position), 0))
+        .join_from(edition_article, edition, edition_article.c.edition_id == edition.c.id)
+        .join(article, edition_article.c.article_id == article.c.id)
+        .where(edition.c.digest == digest)
+    )
+    query = select(func.count()).where(article.c.position > last.scalar_subquery(), article.c.withdrawn.is_(None))
+    return tx.scalar(query) or 0

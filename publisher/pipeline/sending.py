@@ -1,0 +1,156 @@
+"""Frozen deliveries become messages and leave: the ledger's composer, made of compiled editions.
+
+::
+
+    (edition row, delivery row) ─→ compiled variant (kept per process) ─→ Recipient ─→ bytes ─→ signed ─→ Outgoing
+
+The same rows give the same bytes in every process and at every attempt: the compiled edition is stored, the
+date is that of the first attempt, the links are made of ids and the site's keys.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import quote
+
+from publisher import delivery, editions, links, tracking
+from publisher.composing import signer_for
+from publisher.errors import DeliveryError
+from publisher.mail.compiled import CompiledEdition, Recipient
+from publisher.mail.inbound.verp import bounce_address, unsubscribe_address
+from publisher.mail.transport import Outgoing, Transport, never
+from publisher.mail.transports import open_transport
+from publisher.pipeline.context import Context
+from publisher.settings import Settings
+from publisher.store import Store, keys
+from publisher.store import editions as edition_rows
+from publisher.store import tracking as tracking_rows
+from publisher.store.chunks import DeliveryRow, EditionRow
+from publisher.store.rates import reserver
+
+#: Compiled variants a process keeps at hand; each is a few hundred kilobytes.
+KEPT_VARIANTS = 16
+
+
+def composer(context: Context) -> delivery.Composer:
+    """What :func:`publisher.delivery.drain` asks for each message."""
+    settings, store = context.settings, context.store
+    signer = signer_for(settings)
+    base_url = settings.publication.base_url
+    domain, from_address = settings.mail.return_domain, settings.sender.address
+    with store.begin() as tx:
+        keyring = keys.keyring(tx)
+        declined = tracking_rows.declined(tx) if settings.tracking.on else frozenset()
+
+    @lru_cache(maxsize=KEPT_VARIANTS)
+    def compiled(edition_id: int, variant: str) -> tuple[CompiledEdition, frozenset[str]]:
+        with store.read() as tx:
+            stored = edition_rows.variant(tx, edition_id, variant)
+            recipe = edition_rows.recipe_of(tx, edition_id, variant)
+            edition = edition_rows.get(tx, edition_id)
+        if stored is None or recipe is None or edition is None:
+            raise DeliveryError(f"edition {edition_id} has no variant {variant!r}", permanent=True)
+        held = (article for article in edition.articles if article.id in recipe.article_ids)
+        return CompiledEdition.from_bytes(stored), editions.topics_of(held)
+
+    @lru_cache(maxsize=KEPT_VARIANTS)
+    def web_url(edition_id: int, variant: str) -> str:
+        return links.web_version_url(base_url, keyring, edition_id, int(variant))
+
+    def compose(edition: EditionRow, row: DeliveryRow) -> Outgoing:
+        variant, topics = compiled(edition.id, row.variant)
+        # With a domain of our own for returning mail, each message has addresses of its own (VERP).
+        bounces = bounce_address(keyring, domain, row.subscriber_id, edition.id) if domain else ""
+        leave = unsubscribe_address(keyring, domain, row.subscriber_id, edition.id) if domain else ""
+        recipient = Recipient(
+            key=str(row.subscriber_id),
+            address=row.address,
+            name=row.name,
+            unsubscribe_url=links.unsubscribe_url(base_url, keyring, row.subscriber_id, edition.id),
+            unsubscribe_mailto=_mailto(leave) if leave else "",
+            preferences_url=links.preferences_url(base_url, keyring, row.subscriber_id),
+            web_url=web_url(edition.id, row.variant),
+            date=datetime.fromtimestamp(int(row.first_attempt), UTC),
+            topics=editions.reasons(topics, row.follows),
+            mark=tracking.reader_mark(
+                settings, keyring, row.subscriber_id, edition.id, declined=row.subscriber_id in declined
+            ),
+        )
+        message = variant.message(recipient)
+        return Outgoing(
+            delivery=row.id,
+            sender=bounces or from_address,
+            recipient=row.address,
+            message=signer.sign(message) if signer else message,
+            message_id=variant.message_id(recipient.key).strip("<>"),
+        )
+
+    return compose
+
+
+def _mailto(address: str) -> str:
+    return f"mailto:{quote(address, safe='@+.-_')}"
+
+
+def transport_of(context: Context) -> Transport:
+    """The transport that the settings name, holding to the rates that all workers share."""
+    return open_transport(context.settings, reserver(context.store))
+
+
+class _Kept(threading.local):
+    """This thread's transport, kept from one drain to the next with what it knows of its relays.
+
+    A relay in trouble is left in peace for longer each time; a transport of a few seconds would never learn that.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[Settings, Store, int] | None = None
+        self._transport: Transport | None = None
+
+    def transport(self, context: Context) -> Transport:
+        """The kept one, or a new one where the settings, the store or (after a fork) the process are others."""
+        of = (context.settings, context.store, os.getpid())
+        known = self._of
+        same = known is not None and known[0] is of[0] and known[1] is of[1] and known[2] == of[2]
+        if self._transport is None or not same:
+            if self._transport is not None and known is not None and known[2] == of[2]:
+                self._transport.close()
+            self._of, self._transport = of, transport_of(context)
+        return self._transport
+
+
+_kept = _Kept()
+
+
+def drain(
+    context: Context,
+    stop: Callable[[], bool] = never,
+    *,
+    transport: Transport | None = None,
+    options: delivery.Options | None = None,
+) -> delivery.Drained:
+    """Send what is due until nothing is, a few seconds are over, or ``stop()`` says so.
+
+    :raises DeliveryError: the transport cannot work on this machine.
+    :raises StoreError: the database is gone; nothing is lost.
+    """
+    own = transport or _kept.transport(context)
+    done = delivery.Drained()
+    try:
+        done = delivery.drain(
+            context.store,
+            own,
+            composer(context),
+            context.clock,
+            journal_directory=context.settings.journal,
+            options=options or delivery.Options(),
+            stop=stop,
+        )
+        return done
+    finally:
+        if transport is None and (not done.more or done.wait or stop()):
+            own.close()  # its connections; when there is more to send at once, they are kept
