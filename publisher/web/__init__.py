@@ -1,0 +1,1 @@
+"""The public site, the operator's desk and the API."""

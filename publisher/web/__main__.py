@@ -1,0 +1,68 @@
+"""``python -m publisher.web --site DIR [--fd N | --host H --port P]``: serve the pages until TERM.
+
+Started by :mod:`publisher.supervisor` with a bound socket, or alone behind nginx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from publisher.errors import MastheadError
+from publisher.settings import load_settings
+from publisher.store import open_store
+from publisher.web.app import create_app
+
+
+def leave_with_parent() -> None:
+    """Stop when standard input closes: the supervisor that held its other end is gone."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m publisher.web", description="Serve a site's pages.")
+    parser.add_argument("--site", type=Path, default=Path())
+    parser.add_argument("--fd", type=int, default=None, help="a listening socket that is open already")
+    parser.add_argument("--host", default=None)
+    parser.add_argument("--port", type=int, default=None)
+    options = parser.parse_args()
+    try:
+        settings = load_settings(options.site)
+        store = open_store(settings.database_url)
+    except MastheadError as error:
+        sys.exit(f"masthead web: {error}")
+    if options.fd is not None:
+        leave_with_parent()
+    app = create_app(settings, store)
+    config = uvicorn.Config(
+        app,
+        fd=options.fd,
+        host=options.host or settings.web.host,
+        port=options.port or settings.web.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()
