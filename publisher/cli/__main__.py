@@ -1,0 +1,5 @@
+"""``python -m publisher.cli`` is ``masthead``."""
+
+from publisher.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""``post`` and ``channels``: posts and the places they go to, by hand."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from publisher import pipeline, posting
+from publisher.cli.base import JsonOption, SiteOption, console, errors, open_site, print_json
+from publisher.errors import ChannelError
+from publisher.model import PostStatus
+from publisher.pipeline import posting as use_cases
+from publisher.store import posts
+
+channels = typer.Typer(help="The places that articles are posted to.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="The channel's name in publication.toml.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(post)
+    app.add_typer(channels, name="channels")
+
+
+def post(
+    article: Annotated[str, typer.Argument(help="An article's slug, key, id or URL, or latest.")],
+    channel: Annotated[str, typer.Option("--channel", "-c", help="The channel's name in publication.toml.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact request and send nothing.")] = False,
+    site: SiteOption = pipeline.HERE,
+    json: JsonOption = False,
+) -> None:
+    """Post an article on one channel now; never a second time."""
+    with open_site(site) as context:
+        found = use_cases.find_article(context, article)
+        seen = use_cases.preview_post(context, found, channel)
+        if seen.problem:
+            raise ChannelError(seen.problem)
+        if seen.price:
+            errors.print(f"{seen.label} bills ${seen.price:.3f} for this post.")
+        if dry_run:
+            sys.stdout.buffer.write(use_cases.requests_of(context, found, channel, context.today()))
+            return
+        done = use_cases.post_now(context, found, channel)
+    if json:
+        print_json({"channel": done.channel, "status": done.status, "url": done.url, "reason": done.reason})
+    else:
+        console.print(f"{done.channel}: {done.status}", done.url, done.reason, markup=False, soft_wrap=True)
+    if done.status in (PostStatus.FAILED, PostStatus.UNKNOWN):
+        raise typer.Exit(1)
+
+
+@channels.command("list")
+def list_channels(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+    """Every channel: its state, and how many posts of each status it has."""
+    with open_site(site) as context, context.store.read() as tx:
+        counts = posts.counts(tx)
+        states = {row["name"]: row for row in posts.channel_states(tx)}
+        rows = [_standing(table, states.get(table.name), counts) for table in context.settings.channels]
+    if json:
+        print_json(rows)
+        return
+    if not rows:
+        console.print("No channel is set up; add a [[channels]] table to publication.toml.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("channel", "kind", "state", "posts", ""):
+        table.add_column(name)
+    for row in rows:
+        numbers = ", ".join(f"{number} {status}" for status, number in sorted(row["posts"].items()))
+        table.add_row(row["name"], row["kind"], row["state"], numbers, row["reason"])
+    console.print(table)
+
+
+def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    standing = "dry run" if table.dry_run else "paused" if state and state["paused"] else "running"
+    return {
+        "name": table.name,
+        "kind": table.kind,
+        "state": standing,
+        "posts": counts.get(table.name, {}),
+        "reason": state["reason"] if state else "",
+    }
+
+
+@channels.command("test")
+def ask(name: NameArgument, site: SiteOption = pipeline.HERE) -> None:
+    """Ask a channel who we are, publishing nothing; a paused one goes on when it answers."""
+    with open_site(site) as context:
+        line = use_cases.try_channel(context, name)
+    console.print(line, markup=False, soft_wrap=True)
+
+
+@channels.command("resume")
+def resume(name: NameArgument, site: SiteOption = pipeline.HERE) -> None:
+    """Let a paused channel go on without asking it."""
+    with open_site(site) as context:
+        posting.channel_table(context.settings, name)
+        posting.resume(context.store, name)
+    console.print(f"{name} goes on", markup=False)
+
+
+@channels.command("unknown")
+def unknown(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+    """Posts that may or may not be published, for a person to look at."""
+    with open_site(site) as context, context.store.read() as tx:
+        rows = [dict(row) for row in posts.of_status(tx, PostStatus.UNKNOWN)]
+    if json:
+        print_json([{name: row[name] for name in ("id", "channel", "article_id", "reason", "text")} for row in rows])
+        return
+    for row in rows:
+        console.print(f"{row['id']}  {row['channel']}: {row['reason']}", markup=False, soft_wrap=True)
+        console.print("    " + row["text"].partition("\n")[0], style="dim", markup=False, soft_wrap=True)
+    console.print("masthead channels decide ID published|failed|send" if rows else "Nothing is in doubt.")
+
+
+@channels.command("decide")
+def decide(
+    post_id: Annotated[int, typer.Argument(help="The post's number, from masthead channels unknown.")],
+    outcome: Annotated[str, typer.Argument(help="published, failed, or send (it is not there: send it again).")],
+    url: Annotated[str, typer.Option(help="Where it is published.")] = "",
+    site: SiteOption = pipeline.HERE,
+) -> None:
+    """Say what became of a post that nobody else can tell, or have a failed one sent again."""
+    if outcome not in ("published", "failed", "send"):
+        raise typer.BadParameter("expected published, failed or send", param_hint="OUTCOME")
+    with open_site(site) as context:
+        posting.decide(context.store, post_id, outcome, url=url, now=context.today())  # type: ignore[arg-type]
+    console.print(f"post {post_id}: {outcome}", markup=False)

@@ -1,0 +1,70 @@
+"""The use cases of a small publication for tests of the worker: real ledger, a transport that writes to a file.
+
+``outbox.log`` gets one line a message, appended with one write, so that what a killed process had sent is seen.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from publisher.delivery import Options
+from publisher.delivery import drain as drain_ledger
+from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
+from publisher.settings import load_settings
+from publisher.store import open_store
+
+
+class Outbox(OneByOne):
+    def __init__(self, site: Path) -> None:
+        self._fd = os.open(site / "outbox.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._pause = float(os.environ.get("SECONDS_A_MESSAGE", "0.002"))
+
+    def send(self, outgoing: Outgoing) -> Result:
+        time.sleep(self._pause / 2)
+        os.write(self._fd, f"{outgoing.delivery} {outgoing.message_id}\n".encode())
+        time.sleep(self._pause / 2)
+        return SENT
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Context:
+    def __init__(self, site: Path) -> None:
+        self.settings = load_settings(site)
+        self.store = open_store(self.settings.database_url)
+        self.clock = time.time
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_context(site: Path) -> Context:
+    return Context(site)
+
+
+def compose(edition, row) -> Outgoing:
+    return Outgoing(row.id, "", row.address, b"To: you\r\n\r\nHello\r\n", f"{row.id}.{edition.id}@slow.example")
+
+
+def drain(context: Context, stop):
+    transport = Outbox(context.settings.site)
+    try:
+        return drain_ledger(
+            context.store,
+            transport,
+            compose,
+            journal_directory=context.settings.journal,
+            options=Options(seconds=5.0),
+            stop=stop,
+        )
+    finally:
+        transport.close()
+
+
+def gather(context: Context) -> None:
+    path = context.settings.site / "collected.log"
+    with open(path, "a", encoding="ascii") as log:
+        log.write(f"{context.settings.publication.title}\n")

@@ -1,0 +1,150 @@
+"""Real workers over each broker: an edition goes out whole, whatever is stopped or killed on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def wait_for(condition, seconds=60.0, what="it"):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen in {seconds} s")
+
+
+def test_a_worker_that_is_stopped_and_one_that_is_killed_lose_nothing(new_site, any_broker):
+    site = new_site(worker=any_broker)
+    edition = site.edition(900)
+    first = site.start()
+    wait_for(lambda: len(site.sent()) > 150, what="150 messages")
+    began = time.monotonic()
+    first.terminate()
+    assert first.wait(15) == 0, site.log()
+    assert time.monotonic() - began < 12
+    at_stop = site.sent()
+    assert len(at_stop) == len(set(at_stop)) == site.audit(edition).sent
+
+    second = site.start()
+    wait_for(lambda: len(site.sent()) > len(at_stop) + 150, what="150 more")
+    site.kill(second)
+    site.audit(edition)
+
+    site.start()
+    wait_for(lambda: site.done(edition), what="the end of the edition")
+    sent = site.sent()
+    assert len(set(sent)) == 900
+    assert len(sent) - 900 <= 2  # one connection in each of the two drains
+    assert site.audit(edition).sent == 900
+
+
+def test_the_settings_are_read_again_when_they_change_and_a_mistake_keeps_the_last_good_ones(new_site):
+    site = new_site()
+    site.start()
+    log = site.directory / "collected.log"
+    wait_for(lambda: log.exists() and "The Slow Post" in log.read_text())
+    path = site.directory / "publication.toml"
+    path.write_text(path.read_text().replace("The Slow Post", "The Slower Post"))
+    wait_for(lambda: "The Slower Post" in log.read_text())
+    path.write_text(path.read_text().replace("[worker]", "[wroker]"))
+    wait_for(lambda: "unknown key" in site.log())
+    size = log.stat().st_size
+    wait_for(lambda: log.stat().st_size > size)
+    assert site.log().count("unknown key") <= 3
+
+
+def test_a_worker_ends_when_whoever_started_it_is_gone(new_site):
+    site = new_site()
+    by_pipe = site.start("--watch-stdin")
+    by_death = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys; p = subprocess.Popen(sys.argv[1:]); print(p.pid, flush=True); p.wait()",
+            sys.executable,
+            str(HERE / "run_worker.py"),
+            str(site.directory),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        orphan = int(by_death.stdout.readline())
+        wait_for(lambda: _children(by_pipe.pid) and _children(orphan), what="the start of both")
+    finally:
+        by_death.kill()
+        by_death.wait()
+        by_death.stdout.close()
+    by_pipe.stdin.close()
+    assert by_pipe.wait(30) == 0
+    wait_for(lambda: not _running(orphan), 30, "the orphan's end")
+
+
+def _children(pid: int) -> list[str]:
+    """A worker that has forked its pool has made its arrangements for the end."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
+
+
+def test_wrong_settings_are_one_line_and_a_status(tmp_path):
+    (tmp_path / "publication.toml").write_text("[publication]\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "worker", "--site", str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "title" in ended.stderr
+
+
+@pytest.mark.server
+def test_a_broker_that_is_killed_and_wiped_costs_nothing(new_site, redis_server):
+    site = new_site(worker=f'broker = "{redis_server.url}"')
+    edition = site.edition(2500)
+    site.start()
+    for turn in range(1, 3):
+        wait_for(lambda turn=turn: len(site.sent()) > turn * 300, what="more messages")
+        redis_server.kill(wipe=True)
+        time.sleep(0.5)
+        redis_server.start()
+    wait_for(lambda: site.done(edition), 60, "the end of the edition")
+    assert len(site.sent()) == len(set(site.sent())) == 2500
+    assert all(process.poll() is None for process in site.workers)
+
+
+def test_the_embedded_broker_may_be_deleted_under_its_workers(new_site):
+    site = new_site()
+    edition = site.edition(900)
+    site.start()
+    wait_for(lambda: len(site.sent()) > 100)
+    for path in (site.directory / "state").glob("broker.db*"):
+        path.unlink()
+    wait_for(lambda: site.done(edition), 60, "the end of the edition")
+    assert len(site.sent()) == len(set(site.sent())) == 900
+
+
+def test_two_workers_with_two_ticks_share_an_edition_and_double_nothing(new_site):
+    site = new_site()
+    edition = site.edition(800, chunk_size=50)
+    site.start()
+    site.start()
+    wait_for(lambda: site.done(edition), what="the end of the edition")
+    assert len(site.sent()) == len(set(site.sent())) == 800
+    for process in site.workers:
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(15) == 0
