@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -91,7 +90,7 @@ def _wire(directory: Path, port: int, size: int) -> None:
     for _ in range(PAIRS):
         theirs.append(sending.source(port, MESSAGES, size, SESSIONS))
         began = time.perf_counter()
-        messages = (replace(message, delivery=number) for number in range(MESSAGES))
+        messages = (message._replace(delivery=number) for number in range(MESSAGES))
         count = sum(result.outcome == "sent" for _, result in transport.deliver(messages, intent=lambda _: None))
         ours.append(count / (time.perf_counter() - began))
     transport.close()

@@ -210,12 +210,12 @@ def topics_of(articles: Iterable[Article]) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def reasons(topics: Collection[str], follows: Iterable[str]) -> tuple[str, ...]:
+def reasons(topics: Collection[str], follows: Collection[str]) -> tuple[str, ...]:
     """The followed topics that brought a digest, as the reader named them: "because you follow …".
 
     :param topics: of the digest's articles, by :func:`topics_of`.
     """
-    return tuple(dict.fromkeys(name for name in follows if name.casefold() in topics))
+    return tuple(dict.fromkeys(name for name in follows if name.casefold() in topics)) if follows else ()
 
 
 def next_slot(subscription: Subscription, after: float) -> float | None:

@@ -75,23 +75,29 @@ class Keyring:
 
 
 def _mac(key: bytes, purpose: str, message: bytes) -> bytes:
-    return hmac.digest(key, b"masthead\0%d\0%s\0%s" % (VERSION, purpose.encode(), message), "sha256")
+    return hmac.digest(key, _prefix(purpose) + message, "sha256")
+
+
+@lru_cache(maxsize=64)
+def _prefix(purpose: str) -> bytes:
+    return b"masthead\0%d\0%s\0" % (VERSION, purpose.encode())
 
 
 @lru_cache(maxsize=16)
-def _key_id(key: bytes) -> int:
-    return hashlib.sha256(b"masthead key id\0" + key).digest()[0]
+def _head(key: bytes) -> bytes:
+    """What a token begins with: the version, and an octet that tells keys apart."""
+    return bytes((VERSION, hashlib.sha256(b"masthead key id\0" + key).digest()[0]))
 
 
 def issue(keyring: Keyring, purpose: Purpose, *numbers: int) -> str:
     """A token of at least 24 URL-safe characters that holds ``numbers`` (each 0 or more)."""
     body = _varints(numbers)
-    head = bytes((VERSION, _key_id(keyring.keys[0])))
-    return _text(head + body + keyring.mac(purpose, body))
+    key = keyring.keys[0]
+    return _text(_head(key) + body + _mac(key, purpose, body)[:MAC_OCTETS])
 
 
 def _text(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
 def read(keyring: Keyring, purpose: Purpose, token: str, count: int) -> tuple[int, ...] | None:

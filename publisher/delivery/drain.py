@@ -18,7 +18,7 @@ import logging
 import random as _random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.delivery import journal as journals
@@ -254,7 +254,7 @@ class _Drain:
     def _book(self, held: Held, row: DeliveryRow, result: Result) -> None:
         event = result.outcome.value
         if result.outcome is Outcome.DEFERRED and ladder.gives_up(row.attempts + 1, row.first_attempt, self._clock()):
-            event, result = Event.FAILED, replace(result, reply=f"given up after 72 hours: {result.reply}")
+            event, result = Event.FAILED, result._replace(reply=f"given up after 72 hours: {result.reply}")
         elif result.outcome is Outcome.IN_DOUBT:
             event = Event.LOST_SIGHT if held.lease.edition.policy == "report" else Event.RESEND_LATER
         answer = Answer(

@@ -33,7 +33,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 MAGIC = b"MHJ1"
 HEADER = 64
@@ -54,8 +54,7 @@ class Fenced(Exception):
     """Somebody took this journal over: nothing more may be sent on its leases."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """Content of this delivery was about to leave, at ``at`` (UTC epoch seconds), as attempt ``attempt`` from 1."""
 
     delivery: int
@@ -63,8 +62,7 @@ class Intent:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of a delivery; ``event`` is a value of :class:`publisher.store.states.Event` or ``released``."""
 
     delivery: int

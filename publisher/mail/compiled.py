@@ -20,7 +20,7 @@ import html as _html
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -41,10 +41,11 @@ URL_FIELDS = frozenset({"unsubscribe_url", "preferences_url", "web_url"})
 
 _MAGIC = b"MHCE\x01"
 _MAX_STORED = 32 * 1024 * 1024
+_HTML_SPECIAL = re.compile(r"[&<>\"']")
 _WEB_URL = re.compile(r"https?://[!#-;=?-~]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double what making one costs, and each message makes one
 class Recipient:
     """The personal values of one message.
 
@@ -71,9 +72,10 @@ class Recipient:
     test: bool = False
 
     def __post_init__(self) -> None:
-        for name in URL_FIELDS:
-            if not _WEB_URL.match(getattr(self, name)):
-                raise ValueError(f"{name} must be an absolute http(s) URL in ASCII, without quotes or angle brackets")
+        right = _WEB_URL.match
+        if not (right(self.unsubscribe_url) and right(self.preferences_url) and right(self.web_url)):
+            wrong = next(name for name in sorted(URL_FIELDS) if not right(getattr(self, name)))
+            raise ValueError(f"{wrong} must be an absolute http(s) URL in ASCII, without quotes or angle brackets")
         if self.date.tzinfo is None:
             raise ValueError("date must be an aware instant")
 
@@ -123,7 +125,7 @@ class CompiledEdition:
     _after: bytes = field(init=False, repr=False, compare=False)
     _subject: bytes | None = field(init=False, repr=False, compare=False)
     _slots: list[tuple[int, tuple[str, str]]] = field(init=False, repr=False, compare=False)
-    _needed: list[tuple[str, str]] = field(init=False, repr=False, compare=False)
+    _needed: list[tuple[tuple[str, str], Callable[[str], bytes], str]] = field(init=False, repr=False, compare=False)
     _parts: list[bytes] = field(init=False, repr=False, compare=False)
     _domain: str = field(init=False, repr=False, compare=False)
     _plain: bool = field(init=False, repr=False, compare=False)
@@ -132,6 +134,7 @@ class CompiledEdition:
         e = self.envelope
         before = [("From", headers.mailbox(e.from_name, e.from_address))]
         after = [
+            ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
             ("MIME-Version", b"1.0"),
             ("List-Id", _list_id(e)),
             ("Precedence", b"list"),
@@ -154,7 +157,10 @@ class CompiledEdition:
             "_after": headers.header_block(after) + b"\r\n",
             "_subject": None if static is None else headers.unstructured(static),
             "_slots": slots,
-            "_needed": sorted({slot for _, slot in slots}),
+            "_needed": [
+                (slot, (_SHARED_ENCODERS if slot[0] in _ALIKE else _ENCODERS)[slot[1]], slot[0])
+                for slot in sorted({slot for _, slot in slots})
+            ],
             "_parts": [b"", *(b"" if isinstance(part, Slot) else part for part in self.body)],
             "_plain": all(is_plain(part) for part in self.body if not isinstance(part, Slot)),
             "_domain": headers.header_address(e.from_address).rpartition("@")[2],
@@ -172,10 +178,7 @@ class CompiledEdition:
         :raises DeliveryError: permanent; the recipient's address or an URL cannot stand in a header.
         """
         values = personal_values(recipient, self.phrases)
-        encoded = {
-            (name, place): _shared(place, values[name]) if name in _ALIKE else _ENCODERS[place](values[name])
-            for name, place in self._needed
-        }
+        encoded = {slot: encoder(values[name]) for slot, encoder, name in self._needed}
         parts = self._parts.copy()
         parts[0] = head = self._head(recipient, values)
         for index, slot in self._slots:
@@ -189,17 +192,14 @@ class CompiledEdition:
             subject = headers.unstructured(f"[Test] {text}" if recipient.test else text)
         mailto = recipient.unsubscribe_mailto or self.envelope.unsubscribe_mailto
         unsubscribe = headers.angle_url(recipient.unsubscribe_url) + b",\r\n " + headers.angle_url(mailto)
+        to = headers.header_block((("To", headers.mailbox(recipient.name, recipient.address)),))
         personal = headers.header_block(
             (
-                ("To", headers.mailbox(recipient.name, recipient.address)),
-                ("Subject", subject),
-                ("Date", headers.date(recipient.date)),
                 ("Message-ID", self.message_id(recipient.key).encode("ascii")),
                 ("List-Unsubscribe", unsubscribe),
-                ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
             )
         )
-        return self._before + personal + self._after
+        return b"".join((self._before, to, _common_block(subject, headers.date(recipient.date)), personal, self._after))
 
     def to_bytes(self) -> bytes:
         """For the ledger: version mark and compressed JSON; holds no personal value."""
@@ -367,7 +367,7 @@ def _merged(parts: list[bytes | Slot]) -> list[bytes | Slot]:
 
 
 def _html_value(value: str) -> bytes:
-    return piece(_html.escape(value, quote=True))
+    return piece(_html.escape(value, quote=True) if _HTML_SPECIAL.search(value) else value)
 
 
 def _url_value(value: str) -> bytes:
@@ -389,16 +389,26 @@ def _wrapped(value: str) -> str:
     return "\n".join(lines)
 
 
-_ENCODERS = {"html": _html_value, "href": _html_value, "url": _url_value, "text": piece, "paragraph": _paragraph}
+_ENCODERS: dict[str, Callable[[str], bytes]] = {
+    "html": _html_value,
+    "href": _html_value,
+    "url": _url_value,
+    "text": piece,
+    "paragraph": _paragraph,
+}
 
 
 #: Fields that many readers have in common, so that they are encoded once for all of these.
 _ALIKE = frozenset({"web_url", "reason"})
 
 
-@lru_cache(maxsize=256)
-def _shared(place: str, value: str) -> bytes:
-    return _ENCODERS[place](value)
+_SHARED_ENCODERS = {place: lru_cache(maxsize=256)(encoder) for place, encoder in _ENCODERS.items()}
+
+
+@lru_cache(maxsize=64)
+def _common_block(subject: bytes, date: bytes) -> bytes:
+    """The fields that the messages of one batch share, unless the subject holds a name."""
+    return headers.header_block((("Subject", subject), ("Date", date)))
 
 
 def _part_to_json(part: str | bytes | Slot) -> str | list[str]:

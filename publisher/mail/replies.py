@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -57,23 +57,31 @@ class Reply:
     code: int
     lines: tuple[str, ...]
 
+    def divided(self) -> tuple[str, str]:
+        """:attr:`status` and :attr:`text` in one go."""
+        found = _STATUS.match(self.lines[0])
+        if found is None:
+            status = prefix = ""
+        else:
+            status = prefix = found[0]
+            if found[1] != str(self.code)[0]:
+                status = ""
+            elif len(status) > len("5.1.1"):
+                status = ".".join(str(int(part)) for part in found.groups())  # without leading zeros
+        if len(self.lines) == 1:
+            return status, self.lines[0][len(prefix) :].strip()[:TEXT_LIMIT]
+        words = (line.removeprefix(prefix).strip() for line in self.lines)
+        return status, " ".join(word for word in words if word)[:TEXT_LIMIT]
+
     @property
     def status(self) -> str:
         """The enhanced status code, empty where there is none or it contradicts the reply code."""
-        found = _STATUS.match(self.lines[0])
-        if found is None or found[1] != str(self.code)[0]:
-            return ""
-        return ".".join(str(int(part)) for part in found.groups())
+        return self.divided()[0]
 
     @property
     def text(self) -> str:
         """All kept lines as one, at most :data:`TEXT_LIMIT` characters, without the codes."""
-        status = _STATUS.match(self.lines[0])
-        prefix = status[0] if status else ""
-        if len(self.lines) == 1:
-            return self.lines[0][len(prefix) :].strip()[:TEXT_LIMIT]
-        words = (line.removeprefix(prefix).strip() if prefix else line.strip() for line in self.lines)
-        return " ".join(word for word in words if word)[:TEXT_LIMIT]
+        return self.divided()[1]
 
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.status, self.text) if part)
@@ -199,14 +207,13 @@ _UNKNOWN_USER = re.compile(
 
 def classify(reply: Reply, phase: Phase, relay: str = "") -> Result:
     """What a reply to ``phase`` means for the message it was about."""
-    status = reply.status
+    status, text = reply.divided()
     if 200 <= reply.code < 300:
-        return Result(Outcome.SENT, reply.code, status, reply.text, relay)
-    known = Result(Outcome.FAILED, reply.code, status, reply.text, relay)
+        return Result(Outcome.SENT, reply.code, status, text, relay)
+    known = Result(Outcome.FAILED, reply.code, status, text, relay)
     early = phase not in (Phase.RCPT, Phase.DATA, Phase.CONTENT)
     if reply.code in PAUSE_AT_ONCE or (phase is Phase.AUTH and reply.code >= 500):
-        return replace(
-            known,
+        return known._replace(
             outcome=Outcome.RELEASED,
             cause=Cause.OURS,
             pause=f"{relay or 'the relay'} refuses our credentials: {reply}; check mail.username and its password",
@@ -215,11 +222,11 @@ def classify(reply: Reply, phase: Phase, relay: str = "") -> Result:
         cause = Cause.RELAY if early else _temporary(reply.code, status)
         # Before RCPT nothing has been said about this recipient; 454 is a throttle wherever it comes.
         untouched = early or reply.code == 454
-        return replace(known, outcome=Outcome.RELEASED if untouched else Outcome.DEFERRED, cause=cause)
+        return known._replace(outcome=Outcome.RELEASED if untouched else Outcome.DEFERRED, cause=cause)
     if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.RSET):
-        return replace(known, outcome=Outcome.RELEASED, cause=Cause.RELAY)
+        return known._replace(outcome=Outcome.RELEASED, cause=Cause.RELAY)
     cause = _permanent(reply, status, phase)
-    return replace(known, cause=cause, suppress=cause is Cause.DEAD and phase is Phase.RCPT)
+    return known._replace(cause=cause, suppress=cause is Cause.DEAD and phase is Phase.RCPT)
 
 
 def _temporary(code: int, status: str) -> Cause:
@@ -270,4 +277,4 @@ class Streak:
         if count < self._limit or result.pause:
             return result
         said = " ".join(part for part in (str(result.code or ""), result.status, result.reply) if part)
-        return replace(result, pause=f"{count} recipients running were refused with the same reply: {said}")
+        return result._replace(pause=f"{count} recipients running were refused with the same reply: {said}")

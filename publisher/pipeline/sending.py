@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import quote
 
 from publisher import delivery, editions, links, tracking
 from publisher.composing import signer_for
@@ -61,6 +60,10 @@ def composer(context: Context) -> delivery.Composer:
     def web_url(edition_id: int, variant: str) -> str:
         return links.web_version_url(base_url, keyring, edition_id, int(variant))
 
+    @lru_cache(maxsize=KEPT_VARIANTS)
+    def instant(second: int) -> datetime:
+        return datetime.fromtimestamp(second, UTC)
+
     def compose(edition: EditionRow, row: DeliveryRow) -> Outgoing:
         variant, topics = compiled(edition.id, row.variant)
         # With a domain of our own for returning mail, each message has addresses of its own (VERP).
@@ -71,10 +74,10 @@ def composer(context: Context) -> delivery.Composer:
             address=row.address,
             name=row.name,
             unsubscribe_url=links.unsubscribe_url(base_url, keyring, row.subscriber_id, edition.id),
-            unsubscribe_mailto=_mailto(leave) if leave else "",
+            unsubscribe_mailto=f"mailto:{leave}" if leave else "",
             preferences_url=links.preferences_url(base_url, keyring, row.subscriber_id),
             web_url=web_url(edition.id, row.variant),
-            date=datetime.fromtimestamp(int(row.first_attempt), UTC),
+            date=instant(int(row.first_attempt)),
             topics=editions.reasons(topics, row.follows),
             mark=tracking.reader_mark(
                 settings, keyring, row.subscriber_id, edition.id, declined=row.subscriber_id in declined
@@ -90,10 +93,6 @@ def composer(context: Context) -> delivery.Composer:
         )
 
     return compose
-
-
-def _mailto(address: str) -> str:
-    return f"mailto:{quote(address, safe='@+.-_')}"
 
 
 def transport_of(context: Context) -> Transport:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, bindparam, case, func, literal_column, select, text, update
 from sqlalchemy.types import Double
@@ -60,8 +60,7 @@ class Lease:
     edition: EditionRow
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class DeliveryRow(NamedTuple):
     """One delivery about to be composed, with its subscriber's personal values as they are now.
 
     ``first_attempt`` (UTC epoch seconds) is the same at every attempt: a Date header made of it stays the same.
@@ -83,8 +82,7 @@ class DeliveryRow:
     follows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What an attempt made of a row that was queued; the instants are UTC epoch seconds."""
 
     delivery: int
