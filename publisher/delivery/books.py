@@ -29,7 +29,7 @@ RECORD_SECONDS = 0.5
 #: Tries, and seconds between them, to reach the database at the end; then the journal keeps the rest.
 LAST_TRIES, LAST_WAIT = 6, 0.5
 
-_STATES = {
+_STATES: dict[str, State] = {
     Event.SENT: State.SENT,
     Event.FAILED: State.FAILED,
     Event.DEFERRED: State.DEFERRED,
@@ -305,15 +305,14 @@ class Books:
 
 
 def _change(row: DeliveryRow, answer: Answer) -> Change:
-    event = Event(answer.event)
     return Change(
         delivery=row.id,
-        state=_STATES[event],
+        state=_STATES[answer.event],
         at=answer.at,
         first_attempt=row.first_attempt,
         code=answer.code,
         reply=answer.reply,
-        doubts=1 if event in DOUBTS else 0,
+        doubts=1 if answer.event in DOUBTS else 0,
     )
 
 

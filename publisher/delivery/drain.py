@@ -252,7 +252,7 @@ class _Drain:
         self.books.record_if_late()
 
     def _book(self, held: Held, row: DeliveryRow, result: Result) -> None:
-        event = result.outcome.value
+        event: str = result.outcome
         if result.outcome is Outcome.DEFERRED and ladder.gives_up(row.attempts + 1, row.first_attempt, self._clock()):
             event, result = Event.FAILED, result._replace(reply=f"given up after 72 hours: {result.reply}")
         elif result.outcome is Outcome.IN_DOUBT:
@@ -260,7 +260,7 @@ class _Drain:
         answer = Answer(
             row.id,
             row.attempts + 1,
-            str(event),
+            event,
             self._clock(),
             result.code,
             result.reply,

@@ -276,13 +276,13 @@ def _write(tx: Connection, chunk_id: int, changes: Sequence[Change]) -> int:
             _RECORD_POSTGRESQL,
             {
                 "chunk": chunk_id,
-                "ids": [c.delivery for c in changes],
-                "states": [int(c.state) for c in changes],
-                "codes": [c.code for c in changes],
+                "ids": _array([c.delivery for c in changes]),
+                "states": _array([int(c.state) for c in changes]),
+                "codes": _array([c.code for c in changes]),
                 "replies": [c.reply for c in changes],
-                "doubts": [c.doubts for c in changes],
-                "firsts": [c.first_attempt for c in changes],
-                "ats": [c.at if c.state is State.SENT else None for c in changes],
+                "doubts": _array([c.doubts for c in changes]),
+                "firsts": _array([c.first_attempt for c in changes]),
+                "ats": _array([c.at if c.state is State.SENT else "NULL" for c in changes]),
             },
         ).rowcount
     # Driver level: one prepared statement for the batch.
@@ -302,6 +302,11 @@ def _write(tx: Connection, chunk_id: int, changes: Sequence[Change]) -> int:
             for c in changes
         ],
     ).rowcount
+
+
+def _array(numbers: Sequence[float | str]) -> str:
+    """PostgreSQL's literal of an array of numbers; the driver's own adaptation of lists was felt here."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 _RECORD_SQLITE = f"""

@@ -217,7 +217,7 @@ delivery = Table(
     Index("ix_delivery_chunk", "chunk_id", "id"),
     Index("ix_delivery_subscriber", "subscriber_id"),
     # Room on every page for the new version of a row: its state changes at least once (PostgreSQL: HOT updates).
-    postgresql_with={"fillfactor": "70"},
+    postgresql_with={"fillfactor": "45"},
 )
 
 progress = Table(

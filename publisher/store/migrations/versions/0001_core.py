@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("sent", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("edition_id", "subscriber_id", name="uq_delivery_edition_id_subscriber_id"),
-        postgresql_with={"fillfactor": "70"},
+        postgresql_with={"fillfactor": "45"},
     )
     op.create_index("ix_delivery_chunk", "delivery", ["chunk_id", "id"], unique=False)
     op.create_index("ix_delivery_subscriber", "delivery", ["subscriber_id"], unique=False)
