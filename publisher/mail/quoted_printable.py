@@ -14,7 +14,7 @@ SOFT_BREAK = b"=\r\n"
 LINE = 76
 
 #: One line that needs no encoding: most links and names, and each message has half a dozen.
-_STANDS = re.compile(r"[!-\-/-<>-EG-~](?:[ -<>-~]{,%d}[!-<>-~])?" % (LINE - 3))
+_STANDS = re.compile(rf"[!-\-/-<>-EG-~](?:[ -<>-~]{{,{LINE - 3}}}[!-<>-~])?")
 _TABLE = {code: chr(code) if 32 <= code <= 126 and code != 61 else f"={code:02X}" for code in range(256)}
 _TABLE[10] = "\n"  # a line end of the text; :func:`encode` makes it CRLF
 

@@ -1,12 +1,14 @@
 """Sending an edition: everyone in the audience gets an answer, once, and the account is balanced throughout."""
 
+from contextlib import contextmanager, suppress
+
 import pytest
 
 from publisher.delivery import cancel, pause, resume, retry_failed, settle
 from publisher.delivery.ladder import STEPS
-from publisher.errors import DeliveryError
+from publisher.errors import DeliveryError, StoreError
 from publisher.mail.transport import Cause, Outcome, Result
-from publisher.store import deliveries, subscribers
+from publisher.store import Store, deliveries, leases, subscribers
 from publisher.store.states import State
 
 DEFERRED = Result(Outcome.DEFERRED, 450, "4.2.1", "try later")
@@ -308,3 +310,45 @@ def test_chunks_of_a_later_zone_wait_for_their_hour(ledger):
     ledger.now += 3600
     assert ledger.drain().sent == 4
     assert [row.variant for row in ledger.rows(edition)] == ["en"] * 2 + ["it"] * 4
+
+
+def test_a_database_that_fails_between_two_batches_costs_nothing(ledger, monkeypatch):
+    edition = ledger.edition(200, chunk_size=50)
+    begin, broken = Store.begin, []
+
+    @contextmanager
+    def gone(self, **options):
+        if len(ledger.transport.taken) >= 60 and len(broken) < 3:
+            broken.append(True)
+            raise StoreError("the database is gone")
+        with begin(self, **options) as tx:
+            yield tx
+
+    monkeypatch.setattr(Store, "begin", gone)
+    with suppress(StoreError):
+        ledger.drain(batch=20)
+    assert broken
+    assert 60 <= len(ledger.transport.taken) < 120
+    ledger.account(edition)
+    assert ledger.drain().more is False
+    assert len(ledger.transport.taken) == len({o.delivery for o in ledger.transport.taken}) == 200
+    assert counts(ledger.account(edition)) == (200, 0, 0, 0, 0)
+
+
+def test_a_lease_that_is_lost_in_the_middle_of_a_batch_ends_the_sending_and_loses_nothing(ledger):
+    edition = ledger.edition(120, chunk_size=60)
+
+    def take_away(outgoing):
+        if len(ledger.transport.taken) == 25:
+            with ledger.store.begin() as tx:
+                for chunk in leases.leased(tx):
+                    leases.release(tx, chunk.id, chunk.token)
+
+    ledger.transport.before = take_away
+    done = ledger.drain(batch=20)
+    assert done.more
+    ledger.transport.before = lambda outgoing: None
+    ledger.drain()
+    ledger.drain()
+    assert counts(ledger.account(edition)) == (120, 0, 0, 0, 0)
+    assert {o.delivery for o in ledger.transport.taken} == {row.id for row in ledger.rows(edition)}
