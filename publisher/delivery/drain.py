@@ -51,7 +51,7 @@ class Options:
     """
 
     seconds: float = 20.0
-    batch: int = 500
+    batch: int = 1000
     batch_seconds: float = 0.3
     lease_seconds: float = 120.0
     poll_seconds: float = 0.4

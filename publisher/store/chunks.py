@@ -29,6 +29,8 @@ from publisher.store.states import State
 from publisher.store.tables import chunk, delivery, edition, progress
 
 OPEN, LEASED, CLOSED = 0, 1, 2
+#: Deliveries in a chunk: what one worker leases at a time. With 500, PostgreSQL cost 5 us more a message.
+CHUNK_SIZE = 1000
 #: Seconds of one slot of the progress table.
 SLOT = 10
 #: Serialises "suppress, then look whether a message is on its way" against the claiming of a batch (PostgreSQL;
@@ -176,8 +178,12 @@ def next_batch(
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": CLAIM_LOCK})
     found = tx.execute(
-        _CLAIM_ROWS, {"chunk": lease.chunk, "digest": lease.edition.digest, "after": after, "limit": limit}
+        # One more than is wanted tells whether these are the last, without asking again.
+        _CLAIM_ROWS,
+        {"chunk": lease.chunk, "digest": lease.edition.digest, "after": after, "limit": limit + 1},
     ).all()
+    full = len(found) > limit
+    found = found[:limit]
     last = found[-1][0] if found else None
     renewed = tx.execute(
         update(chunk)
@@ -223,7 +229,7 @@ def next_batch(
         for row in found
         if not row[-1]
     )
-    return Batch(rows, len(refused), last, full=len(found) == limit)
+    return Batch(rows, len(refused), last, full)
 
 
 def _names(kept: str | None) -> tuple[str, ...]:

@@ -16,11 +16,10 @@ from sqlalchemy import Connection, Select, case, func, insert, literal, select, 
 from sqlalchemy.types import Text
 
 from publisher.model import EditionStatus
+from publisher.store.chunks import CHUNK_SIZE
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import Id, chunk, delivery, edition, subscriber, subscription
 
-#: Deliveries in a chunk: what one worker leases at a time.
-CHUNK_SIZE = 500
 #: The due instant of what is to leave at once: a clock that is put right later cannot hold it back.
 AT_ONCE = 0.0
 #: Ids in one statement when recipients are named one by one.

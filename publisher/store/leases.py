@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, tuple_, update
 
 from publisher.model import EditionStatus
-from publisher.store.chunks import CLOSED, LEASED, OPEN, Lease, database_clock
+from publisher.store.chunks import CHUNK_SIZE, CLOSED, LEASED, OPEN, Lease, database_clock
 from publisher.store.states import State
 from publisher.store.tables import chunk, delivery, edition
 
@@ -103,7 +103,7 @@ def move_rows(tx: Connection, edition_id: int, from_chunk: int, ids: Sequence[in
             chunk.c.ordinal == -1,
             chunk.c.crashes == 0,
             chunk.c.due.between(due, due + 30),
-            chunk.c.size <= 500 - len(ids),
+            chunk.c.size <= CHUNK_SIZE - len(ids),
         )
         .order_by(chunk.c.id)
         .limit(1)
