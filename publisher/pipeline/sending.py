@@ -39,14 +39,15 @@ def composer(context: Context) -> delivery.Composer:
     """What :func:`publisher.delivery.drain` asks for each message."""
     settings, store = context.settings, context.store
     signer = signer_for(settings)
+    tracks = settings.tracking.on
     base_url = settings.publication.base_url
     domain, from_address = settings.mail.return_domain, settings.sender.address
     with store.begin() as tx:
         keyring = keys.keyring(tx)
-        declined = tracking_rows.declined(tx) if settings.tracking.on else frozenset()
+        declined = tracking_rows.declined(tx) if tracks else frozenset()
 
     @lru_cache(maxsize=KEPT_VARIANTS)
-    def compiled(edition_id: int, variant: str) -> tuple[CompiledEdition, frozenset[str]]:
+    def variant_of(edition_id: int, variant: str) -> tuple[CompiledEdition, frozenset[str], str]:
         with store.read() as tx:
             stored = edition_rows.variant(tx, edition_id, variant)
             recipe = edition_rows.recipe_of(tx, edition_id, variant)
@@ -54,34 +55,32 @@ def composer(context: Context) -> delivery.Composer:
         if stored is None or recipe is None or edition is None:
             raise DeliveryError(f"edition {edition_id} has no variant {variant!r}", permanent=True)
         held = (article for article in edition.articles if article.id in recipe.article_ids)
-        return CompiledEdition.from_bytes(stored), editions.topics_of(held)
-
-    @lru_cache(maxsize=KEPT_VARIANTS)
-    def web_url(edition_id: int, variant: str) -> str:
-        return links.web_version_url(base_url, keyring, edition_id, int(variant))
+        web_url = links.web_version_url(base_url, keyring, edition_id, int(variant))
+        return CompiledEdition.from_bytes(stored), editions.topics_of(held), web_url
 
     @lru_cache(maxsize=KEPT_VARIANTS)
     def instant(second: int) -> datetime:
         return datetime.fromtimestamp(second, UTC)
 
     def compose(edition: EditionRow, row: DeliveryRow) -> Outgoing:
-        variant, topics = compiled(edition.id, row.variant)
+        subscriber_id, edition_id = row.subscriber_id, edition.id
+        variant, topics, web_url = variant_of(edition_id, row.variant)
         # With a domain of our own for returning mail, each message has addresses of its own (VERP).
-        bounces = bounce_address(keyring, domain, row.subscriber_id, edition.id) if domain else ""
-        leave = unsubscribe_address(keyring, domain, row.subscriber_id, edition.id) if domain else ""
+        bounces = bounce_address(keyring, domain, subscriber_id, edition_id) if domain else ""
+        leave = unsubscribe_address(keyring, domain, subscriber_id, edition_id) if domain else ""
         recipient = Recipient(
-            key=str(row.subscriber_id),
+            key=str(subscriber_id),
             address=row.address,
             name=row.name,
-            unsubscribe_url=links.unsubscribe_url(base_url, keyring, row.subscriber_id, edition.id),
+            unsubscribe_url=links.unsubscribe_url(base_url, keyring, subscriber_id, edition_id),
             unsubscribe_mailto=f"mailto:{leave}" if leave else "",
-            preferences_url=links.preferences_url(base_url, keyring, row.subscriber_id),
-            web_url=web_url(edition.id, row.variant),
+            preferences_url=links.preferences_url(base_url, keyring, subscriber_id),
+            web_url=web_url,
             date=instant(int(row.first_attempt)),
             topics=editions.reasons(topics, row.follows),
-            mark=tracking.reader_mark(
-                settings, keyring, row.subscriber_id, edition.id, declined=row.subscriber_id in declined
-            ),
+            mark=tracking.reader_mark(settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined)
+            if tracks
+            else tracking.DECLINED,
         )
         message = variant.message(recipient)
         return Outgoing(

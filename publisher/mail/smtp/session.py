@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from publisher.mail.replies import GarbageReply, Phase, Reply, ReplyReader, classify
-from publisher.mail.smtp.wire import AddressRefused, ContentRefused, stuffed, wire_address
+from publisher.mail.smtp.wire import AddressRefused, ContentRefused, PlainBytes, stuffed, wire_address
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
 
 
@@ -268,7 +268,7 @@ class Session:
                 said = f"the message has {len(message)} octets, the relay takes {self._size}"
                 return Result(Outcome.FAILED, 552, "5.3.4", said, relay, Cause.OURS)
             mail += b" SIZE=%d" % len(message)
-        if not message.isascii():
+        if type(message) is not PlainBytes and not message.isascii():
             if "8BITMIME" not in self._capabilities:
                 said = "the message has octets over 127, which the relay does not take"
                 return Result(Outcome.FAILED, 554, "5.6.3", said, relay, Cause.OURS)

@@ -72,7 +72,7 @@ def _a_labels(domain: str) -> str:
 
 
 class PlainBytes(bytes):
-    """Octets that go on the wire as they are: every CR and LF is of a CRLF, no NUL, no line begins with a dot.
+    """Octets that go on the wire as they are: ASCII, every CR and LF of a CRLF, no NUL, no line begins with a dot.
 
     Made only by :func:`plain_join`, which proves it; :func:`stuffed` then need not look at every octet again.
     """
@@ -82,6 +82,8 @@ class PlainBytes(bytes):
 
 def is_plain(octets: bytes) -> bool:
     """Whether ``octets``, at the beginning of a line and followed by anything, need no change and no refusal."""
+    if not octets.isascii():
+        return False
     rest = b"".join(octets.split(b"\r\n"))
     line_ends_are_right = b"\r" not in rest and b"\n" not in rest and b"\0" not in rest
     return line_ends_are_right and b"\n." not in octets and not octets.startswith(b".")
