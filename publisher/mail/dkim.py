@@ -137,8 +137,10 @@ def relaxed_body(body: bytes) -> bytes:
     """RFC 6376 section 3.4.4. Bodies of :mod:`publisher.mail.quoted_printable` need no work but at their end."""
     if b"  " in body or b"\t" in body or b" \r\n" in body:  # three searches are far faster than one pattern
         body = _WSP.sub(b" ", _TRAILING.sub(b"\r\n", body))
-    while body.endswith(b"\r\n\r\n"):
-        body = body[:-2]
+    end = len(body)
+    while body.endswith(b"\r\n\r\n", 0, end):
+        end -= 2
+    body = body[:end]
     if body == b"\r\n":
         return b""
     return body if body.endswith(b"\r\n") or not body else body + b"\r\n"

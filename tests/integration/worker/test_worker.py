@@ -113,17 +113,24 @@ def test_wrong_settings_are_one_line_and_a_status(tmp_path):
 
 
 @pytest.mark.server
-def test_a_broker_that_is_killed_and_wiped_costs_nothing(new_site, redis_server):
-    site = new_site(worker=f'broker = "{redis_server.url}"')
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_broker_that_is_killed_and_wiped_costs_nothing(new_site, request, kind):
+    broker = request.getfixturevalue(f"{kind}_server")
+    site = new_site(worker=f'broker = "{broker.url}"')
     edition = site.edition(2500)
     site.start()
     for turn in range(1, 3):
         wait_for(lambda turn=turn: len(site.sent()) > turn * 300, what="more messages")
-        redis_server.kill(wipe=True)
+        broker.kill(wipe=True)
         time.sleep(0.5)
-        redis_server.start()
+        broker.start()
     wait_for(lambda: site.done(edition), 60, "the end of the edition")
     assert len(site.sent()) == len(set(site.sent())) == 2500
+    # The workers are still there, and take orders through the new, empty broker.
+    second = site.edition(2500)
+    wait_for(lambda: site.done(second), 60, "the end of the next edition")
+    assert len(site.sent()) == len(set(site.sent())) == 5000
     assert all(process.poll() is None for process in site.workers)
 
 
