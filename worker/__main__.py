@@ -61,6 +61,7 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("celery", "kombu", "amqp", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("celery.beat").addFilter(_in_one_line)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -90,6 +91,14 @@ def run(
     worker.start()
     runtime.close()
     return 0 if runtime.stopping() else int(worker.exitcode or 0)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """A broker that is away costs a line a tick, not two tracebacks."""
+    if record.exc_info and isinstance(record.args, tuple) and record.args:
+        record.msg, record.args = "the tick was not rung, the next one will be: %s", (record.args[0],)
+        record.exc_info = None
+    return True
 
 
 def _stop_in_time(runtime: Runtime) -> None:

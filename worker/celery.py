@@ -48,7 +48,10 @@ def make_app(settings: Settings) -> Celery:
         task_reject_on_worker_lost=False,
         task_serializer="json",
         accept_content=["json"],
-        task_publish_retry=False,  # a doorbell that cannot be rung is rung again by the next tick
+        # Once more, and on a new connection: without a retry kombu goes on with the one that broke, and after a
+        # restart of RabbitMQ nobody would ring again. What fails then is rung again by the next tick.
+        task_publish_retry=True,
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
         worker_prefetch_multiplier=1 if settings.worker.broker else 4,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
