@@ -196,13 +196,14 @@ class _Delivery:
             self._wake = 0.0
         for descriptor, events in self._poll.poll(timeout * 1000 + 0.5):
             connection, relay, _ = self._polled[descriptor]
-            self._move(connection, events)
+            self._move(connection, connection.ready, events)
             self._collect(connection, relay)
 
-    def _move(self, connection: Connection, events: int) -> None:
-        """Move a connection on; a failed ``intent`` ends the sending, but what is in flight is finished first."""
+    def _move(self, connection: Connection, step: Callable[..., None], *arguments: object) -> None:
+        """Move a connection on by one of its methods that may read; a failed ``intent`` ends the sending, but what
+        is in flight is finished first."""
         try:
-            connection.ready(events)
+            step(*arguments)
         except _NotMeant:
             connection.session.lost("stopped before its content was sent", flushed=False)
             connection.session.out.clear()
@@ -256,7 +257,7 @@ class _Delivery:
 
     def _glance(self, now: float) -> None:
         for connection, relay in list(self._transport.connections):
-            connection.check()
+            self._move(connection, connection.check)
             self._collect(connection, relay)
         for relay in self._relays.all:
             relay.stalled = 0
@@ -268,7 +269,8 @@ class _Delivery:
         elif now - self._stopping_since > GRACE:
             for connection, relay in list(self._transport.connections):
                 if not connection.session.idle:
-                    connection.give_up(f"no reply within {GRACE:g} s of being told to stop")
+                    reason = f"no reply within {GRACE:g} s of being told to stop"
+                    self._move(connection, connection.give_up, reason)
                     self._collect(connection, relay)
 
     def _begin_to_stop(self, now: float) -> None:

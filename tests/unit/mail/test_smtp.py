@@ -211,6 +211,34 @@ def test_an_answer_that_came_while_we_stood_still_is_read_before_it_is_called_mi
         assert relay.memory.copies == 0
 
 
+def test_an_intent_that_is_refused_after_we_stood_still_ends_the_sending_as_ever(tmp_path: Path) -> None:
+    """Whoever stands still past the lease is fenced; the relay's leave to send content waits in the socket."""
+    asleep = [0.0]
+
+    class Fenced(Exception):
+        pass
+
+    def stand_still_and_be_fenced(_: Outgoing) -> None:
+        if asleep[0]:
+            raise Fenced
+        waiting = [connection.session.waiting_for for connection, _ in transport.connections]
+        if Phase.DATA in waiting:
+            time.sleep(0.3)
+            asleep[0] = 3600.0
+
+    with (
+        FaultyRelay(Habits(delay=0.02)) as relay,
+        sending(a_site(tmp_path, relay), clock=lambda: time.monotonic() + asleep[0]) as transport,
+    ):
+        outcomes: list[Outcome] = []
+        answers = transport.deliver(iter([a_message(n) for n in range(60)]), intent=stand_still_and_be_fenced)
+        with pytest.raises(Fenced):
+            outcomes.extend(result.outcome for _, result in answers)
+        assert asleep[0]
+        assert outcomes.count(Outcome.SENT) == len(relay.memory.taken)
+        assert set(outcomes) <= {Outcome.SENT, Outcome.RELEASED}
+
+
 def test_a_stalled_message_does_not_hold_up_the_other_connections(tmp_path: Path) -> None:
     patience = Patience(end_of_data=3)
     with FaultyRelay() as relay, sending(a_site(tmp_path, relay), patience=patience) as transport:
