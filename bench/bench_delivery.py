@@ -39,7 +39,7 @@ from publisher.store.chunks import DeliveryRow, EditionRow
 MESSAGES = int(os.environ.get("MASTHEAD_BENCH_MESSAGES", "40000"))
 PAIRS = int(os.environ.get("MASTHEAD_BENCH_PAIRS", "3"))
 SESSIONS = 8
-WORKERS = max(1, sending.CORES - 1)
+WORKERS = max(1, len(sending.CORES) - 1)
 
 
 def main() -> None:

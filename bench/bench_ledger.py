@@ -25,7 +25,7 @@ from publisher.store.chunks import DeliveryRow, EditionRow
 
 AUDIENCE = int(os.environ.get("MASTHEAD_BENCH_AUDIENCE", "100000"))
 SIZES = [int(size) for size in os.environ.get("MASTHEAD_BENCH_SIZES", "5000,50000").split(",")]
-BATCHES = (1, 10, 50, 200, 500)
+BATCHES = (1, 10, 50, 200, 500, Options().batch)
 MESSAGES = 10_000
 NAIVE = 400
 
@@ -161,7 +161,7 @@ def main() -> None:
                 store = open_store(url)
                 populate(store, size)
                 freeze(store)
-                count, seconds = send(store, place / "journal", 500, size)
+                count, seconds = send(store, place / "journal", Options().batch, size)
                 memory[size].append((sending.memory("VmRSS") / 2**20, seconds / count))
                 store.close()
     row(f"freeze of {AUDIENCE:,}, seconds", [f"{value:.2f}" for value in frozen])

@@ -29,7 +29,8 @@ from publisher.store.subscribers import NewSubscriber
 BASE = "https://slow.example"
 VARIANT = "1"
 DAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
-CORES = os.cpu_count() or 1
+#: The cores that we may run on; a container may not have all of the machine's.
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 SBIN = "/usr/sbin:/usr/local/sbin"
 
 
@@ -166,20 +167,19 @@ def send(url: str, settings: Settings, journal: Path, edition: int, workers: int
     return sent
 
 
-def _place(process: int, cores: set[int]) -> None:
-    if CORES > 1 and hasattr(os, "sched_setaffinity"):
+def _place(process: int, cores: list[int]) -> None:
+    if len(CORES) > 1:
         os.sched_setaffinity(process, cores)
 
 
 @contextmanager
 def apart_from_the_sink() -> Iterator[None]:
     """Keep this process and those it starts off the last core, which is the sink's."""
-    everywhere = set(range(CORES))
-    _place(0, everywhere - {CORES - 1})
+    _place(0, CORES[:-1])
     try:
         yield
     finally:
-        _place(0, everywhere)
+        _place(0, CORES)
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def sink(*options: str) -> Iterator[int]:
     command = [program("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "500"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _place(process.pid, {CORES - 1})
+        _place(process.pid, CORES[-1:])
         for _ in range(100):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import signals
+from celery.beat import SchedulingError
 from celery.platforms import SecurityWarning
 
 from publisher.errors import MastheadError
@@ -95,8 +96,9 @@ def run(
 
 def _in_one_line(record: logging.LogRecord) -> bool:
     """A broker that is away costs a line a tick, not two tracebacks."""
-    if record.exc_info and isinstance(record.args, tuple) and record.args:
-        record.msg, record.args = "the tick was not rung, the next one will be: %s", (record.args[0],)
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, SchedulingError):
+        record.msg, record.args = "the tick was not rung, the next one will be: %s", (error,)
         record.exc_info = None
     return True
 

@@ -13,8 +13,8 @@ import re
 SOFT_BREAK = b"=\r\n"
 LINE = 76
 
-#: One line that needs no encoding: most links and names, and each message has half a dozen.
-_STANDS = re.compile(rf"[!-\-/-<>-EG-~](?:[ -<>-~]{{,{LINE - 3}}}[!-<>-~])?")
+#: One encoded line that needs no folding: most links and names, and each message has half a dozen.
+_STANDS = re.compile(rf"[!-\-/-EG-~](?:[ -~]{{,{LINE - 3}}}[!-~])?")
 _TABLE = {code: chr(code) if 32 <= code <= 126 and code != 61 else f"={code:02X}" for code in range(256)}
 _TABLE[10] = "\n"  # a line end of the text; :func:`encode` makes it CRLF
 
@@ -23,7 +23,7 @@ def encode(text: str) -> bytes:
     """The whole of ``text`` (line ends as LF), without a line break after its last line."""
     plain = "=" not in text and text.isascii() and text.isprintable()
     raw = text if plain else text.encode("utf-8").decode("latin-1").translate(_TABLE)
-    if "\n" not in raw and len(raw) < LINE and "  " not in raw and raw[:1] not in (".", "F") and raw[-1:] != " ":
+    if _STANDS.fullmatch(raw) and "  " not in raw:
         return raw.encode("ascii")
     out: list[str] = []
     for line in raw.split("\n"):
@@ -37,8 +37,6 @@ def encode(text: str) -> bytes:
 
 def piece(text: str) -> bytes:
     """``text`` closed by a soft line break, so that anything may follow; empty stays empty."""
-    if _STANDS.fullmatch(text) and "  " not in text:
-        return text.encode("ascii") + SOFT_BREAK
     return encode(text) + SOFT_BREAK if text else b""
 
 

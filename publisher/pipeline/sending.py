@@ -39,12 +39,11 @@ def composer(context: Context) -> delivery.Composer:
     """What :func:`publisher.delivery.drain` asks for each message."""
     settings, store = context.settings, context.store
     signer = signer_for(settings)
-    tracks = settings.tracking.on
     base_url = settings.publication.base_url
     domain, from_address = settings.mail.return_domain, settings.sender.address
     with store.begin() as tx:
         keyring = keys.keyring(tx)
-        declined = tracking_rows.declined(tx) if tracks else frozenset()
+        declined = tracking_rows.declined(tx) if settings.tracking.on else frozenset()
 
     @lru_cache(maxsize=KEPT_VARIANTS)
     def variant_of(edition_id: int, variant: str) -> tuple[CompiledEdition, frozenset[str], str]:
@@ -78,9 +77,7 @@ def composer(context: Context) -> delivery.Composer:
             web_url=web_url,
             date=instant(int(row.first_attempt)),
             topics=editions.reasons(topics, row.follows),
-            mark=tracking.reader_mark(settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined)
-            if tracks
-            else tracking.DECLINED,
+            mark=tracking.reader_mark(settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined),
         )
         message = variant.message(recipient)
         return Outgoing(
