@@ -132,7 +132,6 @@ class FaultyRelay:
         self._sees = sees
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="faulty relay")
 
     def __enter__(self) -> FaultyRelay:
@@ -163,16 +162,20 @@ class FaultyRelay:
 
     async def _stop(self) -> None:
         if self._server is not None:
+            # asyncio loses the socket of a connection that it has accepted when its server is closed in between
+            # (an assertion in Server._attach): first no more is accepted, then what was begins its conversation.
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            for _ in range(10):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
-        for task in list(self._tasks):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         memory = self.memory
         memory.connections += 1
         memory.at_once += 1
@@ -183,7 +186,6 @@ class FaultyRelay:
             pass
         finally:
             memory.at_once -= 1
-            self._tasks.discard(task)
             writer.transport.abort()
 
     def fault_of(self, recipient: str, where: str) -> str:
