@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench import sending
-from publisher.composing import compose
+from publisher.digests.composing import compose
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports import open_transport
 from publisher.model import Edition

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from publisher.composing import Recipient, compose
+from publisher.digests.composing import Recipient, compose
 from publisher.mail.dkim import Key, Signer
 from publisher.model import Article, Author, Edition
 from publisher.rendering.digest_values import Shown, article_body, digest_values

@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from publisher.interchange import import_file
 from publisher.store import Store, open_store, subscribers
+from publisher.subscribers.interchange import import_file
 
 LARGE = int(os.environ.get("MASTHEAD_BENCH_ROWS", "100000"))
 

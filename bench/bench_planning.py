@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from publisher.editions import Reader, Released, next_slot, plan
+from publisher.digests.planning import Reader, Released, next_slot, plan
 from publisher.model import Cadence, Subscription
 
 NOW = 1_800_000_000.0

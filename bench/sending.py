@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from publisher.composing import CompiledEdition, compose
 from publisher.delivery import Composer, drain, sweep
+from publisher.digests.composing import CompiledEdition, compose
 from publisher.mail.transports import open_transport
 from publisher.model import Article, Author, Edition
 from publisher.pipeline import sending as pipeline
-from publisher.pipeline.context import Context
+from publisher.pipeline.site import Site
 from publisher.settings import Settings
 from publisher.store import Store, articles, deliveries, editions, freezing, keys, open_store, subscribers
 from publisher.store.rates import reserver
@@ -44,7 +44,7 @@ def site(directory: Path, port: int = 25, connections: int = 4, **mail: object) 
     own = {"transport": "smtp", "host": "127.0.0.1", "port": port, "security": "none", "connections": connections}
     return Settings.model_validate(
         {
-            "site": directory,
+            "directory": directory,
             "publication": {"title": "The Slow Post", "base_url": BASE, "timezone": "Europe/Rome"},
             "sender": {"address": "post@slow.example", "postal_address": "1 Quiet Lane, 00100 Rome"},
             "mail": {**own, "return_domain": "bounces.slow.example", **mail},
@@ -79,7 +79,7 @@ def compiled(settings: Settings) -> CompiledEdition:
 
 def composer(settings: Settings, store: Store) -> Composer:
     """The pipeline's own: personal links and return paths with their MACs, DKIM where there is a key."""
-    return pipeline.composer(Context(settings, store))
+    return pipeline.composer(Site(settings, store))
 
 
 def freeze(url: str, settings: Settings, size: int) -> int:

@@ -6,7 +6,7 @@
                  └ no ─→ sanitise_html ─ refused? ─ no ─→ what it gives
                                              └ yes ─→ the words alone
 
-The sources sanitise at the door; this is the second lock, with the same key (:mod:`publisher.sanitise`). Nearly
+The sources sanitise at the door; this is the second lock, with the same key (:mod:`publisher.lib.sanitise`). Nearly
 every body comes clean, and a look at its tags tells so at a twentieth of the cost of a parser. What the door
 would have refused, too large or too deep to be cleaned in bounded time, leaves as its words: the article still
 appears.
@@ -18,8 +18,8 @@ import re
 from html import escape
 
 from publisher.errors import HostileContent
-from publisher.sanitise import sanitise_html
-from publisher.text import scrub, strip_tags
+from publisher.lib.sanitise import sanitise_html
+from publisher.lib.text import scrub, strip_tags
 
 #: Characters that are looked at, and that leave, where only the words of a body can be given.
 MOST_READ, MOST_KEPT = 512 * 1024, 64 * 1024

@@ -24,9 +24,9 @@ from feeds.catalogues import FeedInfo, members
 from feeds.entries import EPOCH, Entry, absolute_url, entry_of, language_tag, uuid_of
 from feeds.formats import Format, Head, formats
 from feeds.known import Known, clean
+from publisher.lib.text import one_line
 from publisher.model import Article, Publication
 from publisher.settings.feeds import FeedSettings, FeedsSettings
-from publisher.text import one_line
 
 #: Documents rendered at a time: bounds the memory of a first build of 20,000 articles.
 BATCH = 60

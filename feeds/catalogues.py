@@ -27,9 +27,9 @@ from urllib.parse import quote
 
 from feeds.entries import absolute_url, is_episode
 from feeds.known import Known, clean, newest_first
+from publisher.lib.text import slugify
 from publisher.model import Article, Publication
 from publisher.settings.feeds import FeedSettings, FeedsSettings
-from publisher.text import slugify
 
 Kind = Literal["all", "section", "tag", "author", "selection", "private"]
 FILE_NAME = "feed-cache/catalogue.json"

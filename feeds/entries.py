@@ -22,9 +22,9 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 from feeds.body import safe_body
+from publisher.lib.sanitise import safe_url
+from publisher.lib.text import one_line, shorten, strip_tags
 from publisher.model import Article, Author, Enclosure, Image, Publication
-from publisher.sanitise import safe_url
-from publisher.text import one_line, shorten, strip_tags
 
 #: Longest texts that leave (graphemes): far above what any reader shows, far below what breaks one.
 TITLE_LIMIT = 500

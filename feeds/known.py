@@ -16,8 +16,8 @@ from operator import attrgetter
 
 from feeds.cache import fingerprint
 from feeds.entries import instant
+from publisher.lib.text import one_line
 from publisher.model import Article
-from publisher.text import one_line
 
 #: Articles remembered in one process; beyond it the memory starts afresh.
 MOST = 100_000

@@ -8,8 +8,8 @@ from lxml import etree
 
 from feeds.catalogues import FeedInfo
 from feeds.xml import rfc822, sub
+from publisher.lib.text import one_line
 from publisher.model import Publication
-from publisher.text import one_line
 
 MEDIA_TYPE = "text/x-opml; charset=utf-8"
 

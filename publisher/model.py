@@ -1,8 +1,8 @@
 """The things Masthead works with: frozen dataclasses over the standard library only.
 
 They carry decided facts between the rooms; none of them knows a database, a template or a network.
-All instants are timezone-aware UTC; all texts are already scrubbed (:mod:`publisher.text`), all
-HTML already sanitised (:mod:`publisher.sanitise`), all URLs absolute.
+All instants are timezone-aware UTC; all texts are already scrubbed (:mod:`publisher.lib.text`), all
+HTML already sanitised (:mod:`publisher.lib.sanitise`), all URLs absolute.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Article:
 
     ``id`` never changes once published; ``url`` is the canonical permalink and may.
     ``title`` and ``summary`` are plain text, ``html`` the sanitised body.
-    ``share_targets`` are kind-names of :mod:`publisher.share_links`; empty means the publication's.
+    ``share_targets`` are kind-names of :mod:`publisher.channels.share_links`; empty means the publication's.
     ``post_texts`` overrides a channel's text, by channel name or kind.
     """
 

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from publisher.composing import Composition, Recipient, compose
+from publisher.channels.share_links import links_for
+from publisher.digests.composing import Composition, Recipient, compose
+from publisher.lib.sanitise import sanitise_html
 from publisher.model import Edition, article_from_dict
-from publisher.sanitise import sanitise_html
 from publisher.settings import Settings
-from publisher.share_links import links_for
 
 FOLDER = Path(__file__).parent / "golden" / "editions"
 NONCE = "0123456789abcdef"

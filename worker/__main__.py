@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from celery import signals
 from celery.beat import SchedulingError
 from celery.platforms import SecurityWarning
 
+from publisher import pipeline
 from publisher.errors import MastheadError
+from publisher.pipeline import Site
 from publisher.settings import Settings, load_settings
 from worker import tasks
 from worker.celery import make_app
@@ -56,9 +58,10 @@ def run(
     concurrency: int = 0,
     tick: bool = True,
     watch_stdin: bool = False,
-    pipeline: str = "publisher.pipeline",
+    opening: Callable[[Path], Site] = pipeline.open_site,
+    use_cases: tasks.UseCases = tasks.USE_CASES,
 ) -> int:
-    """Run a worker in this process, which must be a main thread's."""
+    """Run a worker in this process, which must be a main thread's; a test hands in doubles."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("celery", "kombu", "amqp", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -70,8 +73,8 @@ def run(
         return 1
     size = concurrency or settings.worker.concurrency
     app = make_app(settings)
-    runtime = Runtime(settings.site, concurrency=size, pipeline=pipeline)
-    tasks.register(app, runtime)
+    runtime = Runtime(settings.directory, concurrency=size, opening=opening)
+    tasks.register(app, runtime, use_cases)
     warnings.filterwarnings("ignore", category=SecurityWarning)  # in a container, root is who one is
     _die_with_parent()
     _stop_in_time(runtime)

@@ -1,6 +1,6 @@
-"""What the tasks of one process share: the site's context, kept fresh, and the wish to stop.
+"""What the tasks of one process share: the open site, kept fresh, and the wish to stop.
 
-The context (settings, store, clock) is opened after a fork, never before, and opened anew when
+The site (settings, store, clock) is opened after a fork, never before, and opened anew when
 ``publication.toml`` changes: schedules and limits are edited without a restart. A file that has become wrong
 is reported once, and the last good one stays in force.
 """
@@ -8,7 +8,6 @@ is reported once, and the last good one stays in force.
 from __future__ import annotations
 
 import fcntl
-import importlib
 import logging
 import mmap
 import os
@@ -16,33 +15,33 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from publisher import pipeline
 from publisher.errors import MastheadError
+from publisher.pipeline import Site
 
 log = logging.getLogger(__name__)
 
 
 class Runtime:
-    """One site, in one process tree. ``pipeline`` is the module that holds the use cases."""
+    """One site directory, in one process tree.
 
-    def __init__(self, site: Path, *, concurrency: int, pipeline: str = "publisher.pipeline") -> None:
-        self.site = site
+    :param opening: opens the site; a test hands in its own.
+    """
+
+    def __init__(
+        self, directory: Path, *, concurrency: int, opening: Callable[[Path], Site] = pipeline.open_site
+    ) -> None:
+        self.directory = directory
         self.concurrency = concurrency
-        self._pipeline_name = pipeline
+        self._opening = opening
         self._lock = threading.Lock()
-        self._context: Any = None
+        self._site: Site | None = None
         self._users: dict[int, int] = {}
-        self._retired: list[Any] = []
         self._pid = os.getpid()
         self._seen: tuple[int, int] | None = None
         # One byte that a parent and the children it forks all see; children ignore the parent's signals.
         self._stop = mmap.mmap(-1, 1)
-
-    def step(self, name: str) -> Callable[..., Any] | None:
-        """The use case of this name, if the pipeline has it."""
-        found: Callable[..., Any] | None = getattr(importlib.import_module(self._pipeline_name), name, None)
-        return found
 
     def stop(self) -> None:
         """Ask every task of this process and its children to come to an end."""
@@ -53,8 +52,8 @@ class Runtime:
         return self._stop[0] != 0
 
     @contextmanager
-    def context(self) -> Iterator[Any]:
-        """The site's context as the settings are now."""
+    def site(self) -> Iterator[Site]:
+        """The site as its settings are now."""
         with self._lock:
             current = self._fresh()
             self._users[id(current)] = self._users.get(id(current), 0) + 1
@@ -63,27 +62,25 @@ class Runtime:
         finally:
             with self._lock:
                 self._users[id(current)] -= 1
-                if current is not self._context and not self._users[id(current)]:
+                if current is not self._site and not self._users[id(current)]:
                     self._users.pop(id(current))
                     current.close()
 
-    def _fresh(self) -> Any:
+    def _fresh(self) -> Site:
         if self._pid != os.getpid():
-            self._pid, self._context, self._users = os.getpid(), None, {}
+            self._pid, self._site, self._users = os.getpid(), None, {}
         stamp = self._stamp()
-        if self._context is not None and stamp == self._seen:
-            return self._context
-        open_context = self.step("open_context")
-        assert open_context is not None, f"{self._pipeline_name} has no open_context"
+        if self._site is not None and stamp == self._seen:
+            return self._site
         try:
-            fresh = open_context(self.site)
+            fresh = self._opening(self.directory)
         except MastheadError as error:
-            if self._context is None:
+            if self._site is None:
                 raise
             log.error("the settings in force stay as they were: %s", error)
             self._seen = stamp
-            return self._context
-        old, self._context, self._seen = self._context, fresh, stamp
+            return self._site
+        old, self._site, self._seen = self._site, fresh, stamp
         if old is not None and not self._users.get(id(old)):
             self._users.pop(id(old), None)
             old.close()
@@ -91,7 +88,7 @@ class Runtime:
 
     def _stamp(self) -> tuple[int, int]:
         try:
-            status = (self.site / "publication.toml").stat()
+            status = (self.directory / "publication.toml").stat()
         except OSError:
             return (0, 0)
         return (status.st_mtime_ns, status.st_size)
@@ -99,7 +96,7 @@ class Runtime:
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
         """Hold this machine's lock of that name; yields whether it was free. What dies lets go of it."""
-        directory = self.site / "state" / "locks"
+        directory = self.directory / "state" / "locks"
         directory.mkdir(parents=True, exist_ok=True)
         fd = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -113,8 +110,8 @@ class Runtime:
             os.close(fd)
 
     def close(self) -> None:
-        """Close the context; tasks are over."""
+        """Close the site; tasks are over."""
         with self._lock:
-            if self._context is not None and self._pid == os.getpid():
-                self._context.close()
-            self._context = None
+            if self._site is not None and self._pid == os.getpid():
+                self._site.close()
+            self._site = None

@@ -2,7 +2,8 @@
 
 ::
 
-    tick ─→ plan what is due, freeze them, sweep ─→ rings: collect, drain × (chunks due), post, hub, notices, reports
+    tick ─→ plan what is due, freeze them, sweep
+      └→ rings: collect, drain × (chunks due), post, websub, notices, feedback
 
 Running one twice, or two at once, or none for an hour, changes nothing but the time at which things happen.
 What goes wrong is logged in one line and left to the next tick; nothing is retried by Celery.
@@ -14,12 +15,13 @@ import logging
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import NamedTuple, TypeVar
 
 from celery import Celery
 
-from publisher import delivery
+from publisher import delivery, pipeline
 from publisher.errors import MastheadError
+from publisher.pipeline import Site
 from publisher.store import Store, chunks, meta
 from worker.celery import EXPIRES
 from worker.runtime import Runtime
@@ -29,17 +31,29 @@ log = logging.getLogger(__name__)
 #: Seconds between two notes of the last tick.
 NOTE_SECONDS = 10.0
 
-#: Steps that the tick rings beside the drains, by task name and use case.
-STEPS = {
-    "collect": "gather",
-    "post": "post_due",
-    "hub": "fan_out",
-    "notices": "send_notices",
-    "reports": "read_reports",
-}
+T = TypeVar("T")
 
 
-def register(app: Celery, runtime: Runtime) -> None:
+class UseCases(NamedTuple):
+    """What the tasks call; a test hands in a double for those it watches."""
+
+    plan_due: Callable[[Site], object] = pipeline.plan_due
+    freeze_due: Callable[[Site], object] = pipeline.freeze_due
+    drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = pipeline.drain
+    collect: Callable[[Site], object] = pipeline.gather
+    post: Callable[[Site], object] = pipeline.post_due
+    websub: Callable[[Site], object] = pipeline.fan_out
+    notices: Callable[[Site], object] = pipeline.send_notices
+    feedback: Callable[[Site], object] = pipeline.read_reports
+
+
+USE_CASES = UseCases()
+
+#: Tasks that the tick rings beside the drains; each is a field of :class:`UseCases`.
+STEPS = ("collect", "post", "websub", "notices", "feedback")
+
+
+def register(app: Celery, runtime: Runtime, use_cases: UseCases = USE_CASES) -> None:
     """Give the application its tasks."""
 
     drains_at_once = max(1, runtime.concurrency - 1)
@@ -56,10 +70,10 @@ def register(app: Celery, runtime: Runtime) -> None:
         with runtime.alone("tick") as alone:
             if not alone:
                 return
-            with runtime.context() as context:
-                _quietly(runtime, "plan_due", context)
-                _quietly(runtime, "freeze_due", context)
-                due = _sweep(context)
+            with runtime.site() as site:
+                _quietly("plan_due", lambda: use_cases.plan_due(site))
+                _quietly("freeze_due", lambda: use_cases.freeze_due(site))
+                due = _sweep(site)
         for name in STEPS:
             ring(name)
         for _ in range(min(due, drains_at_once)):
@@ -73,20 +87,20 @@ def register(app: Celery, runtime: Runtime) -> None:
         for place in range(drains_at_once):
             with runtime.alone(f"drain-{place}") as alone:
                 if alone:
-                    with runtime.context() as context:
-                        done = _quietly(runtime, "drain", context, runtime.stopping)
+                    with runtime.site() as site:
+                        done = _quietly("drain", lambda: use_cases.drain(site, runtime.stopping))
                     break
-        if getattr(done, "more", False) and not getattr(done, "wait", 0.0) and not runtime.stopping():
+        if done is not None and done.more and not done.wait and not runtime.stopping():
             ring("drain")
 
-    def step(name: str, use_case: str) -> Callable[[], None]:
+    def step(name: str, use_case: Callable[[Site], object]) -> Callable[[], None]:
         def run() -> None:
             if runtime.stopping():
                 return
             with runtime.alone(name) as alone:
                 if alone:
-                    with runtime.context() as context:
-                        found = _quietly(runtime, use_case, context)
+                    with runtime.site() as site:
+                        found = _quietly(name, lambda: use_case(site))
                     if name == "collect" and found is not None:
                         ring("tick")  # there is something new: no need to wait for the next one
 
@@ -94,8 +108,8 @@ def register(app: Celery, runtime: Runtime) -> None:
 
     app.task(_patient(tick), name="masthead.tick")
     app.task(_patient(drain), name="masthead.drain")
-    for name, use_case in STEPS.items():
-        app.task(_patient(step(name, use_case)), name=f"masthead.{name}")
+    for name in STEPS:
+        app.task(_patient(step(name, getattr(use_cases, name))), name=f"masthead.{name}")
 
 
 def _patient(run: Callable[[], None]) -> Callable[[], None]:
@@ -111,12 +125,12 @@ def _patient(run: Callable[[], None]) -> Callable[[], None]:
     return guarded
 
 
-def _sweep(context: Any) -> int:
-    """Housekeeping of the ledger; answers how many chunks are due."""
+def _sweep(site: Site) -> int:
+    """Housekeeping of the ledger; returns how many chunks are due."""
     try:
-        delivery.sweep(context.store, context.settings.journal, time.time)
-        _note_tick(context.store)
-        with context.store.read() as tx:
+        delivery.sweep(site.store, site.settings.journal, time.time)
+        _note_tick(site.store)
+        with site.store.read() as tx:
             return chunks.any_due(tx, time.time())
     except MastheadError as error:
         log.error("the ledger: %s", error)
@@ -133,12 +147,9 @@ def _note_tick(store: Store) -> None:
             meta.put(tx, meta.TICKED, f"{now:.0f}")
 
 
-def _quietly(runtime: Runtime, name: str, *arguments: Any) -> Any:
-    use_case = runtime.step(name)
-    if use_case is None:
-        return None
+def _quietly(name: str, use_case: Callable[[], T]) -> T | None:
     try:
-        return use_case(*arguments)
+        return use_case()
     except MastheadError as error:
         log.error("%s: %s", name, error)
     except Exception:

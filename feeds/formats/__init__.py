@@ -7,7 +7,6 @@ without rendering anything.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from feeds.entries import Entry
+from publisher.lib.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,6 @@ class Format(Protocol):
 @lru_cache(maxsize=1)
 def formats() -> dict[str, Format]:
     """Every format of this folder by its name, in a fixed order."""
-    found = [import_module(f"feeds.formats.{module.name}").FORMAT for module in pkgutil.iter_modules(__path__)]
+    found = [import_module(f"{__name__}.{name}").FORMAT for name in members(__path__)]
     order = {"rss": 0, "atom": 1, "json": 2}
     return {each.name: each for each in sorted(found, key=lambda each: (order.get(each.name, 9), each.name))}

@@ -8,15 +8,12 @@ underscore are shared.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
 from publisher.channels._base import BaseChannel, Draft, Facet, Picture, Remote
 from publisher.channels._base import open_channel as _open
 from publisher.channels._http import Request
-from publisher.errors import SettingsError
+from publisher.lib.families import member, members
 from publisher.settings.channels import ChannelSettings
 
 __all__ = [
@@ -33,11 +30,9 @@ __all__ = [
 ]
 
 
-@lru_cache(maxsize=1)
 def kinds() -> tuple[str, ...]:
     """Every kind of channel there is, in alphabetical order."""
-    folder = str(Path(__file__).parent)
-    return tuple(sorted(module.name for module in iter_modules([folder]) if not module.name.startswith("_")))
+    return members(__path__)
 
 
 def load(kind: str) -> type[BaseChannel]:
@@ -45,9 +40,7 @@ def load(kind: str) -> type[BaseChannel]:
 
     :raises SettingsError: there is no such kind.
     """
-    if kind not in kinds():
-        raise SettingsError(f"channels.kind = {kind!r}: unknown kind; expected one of {', '.join(kinds())}")
-    channel: type[BaseChannel] = import_module(f"publisher.channels.{kind}").Channel
+    channel: type[BaseChannel] = member(__name__, __path__, kind, setting="channels.kind").Channel
     return channel
 
 

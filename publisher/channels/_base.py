@@ -24,8 +24,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import ValidationError
-
 from publisher.channels import _spans
 from publisher.channels._http import Answer, Line, Part, Request, Vault, seconds_from
 from publisher.channels._media import PictureLimit
@@ -37,7 +35,7 @@ from publisher.errors import (
     RateLimited,
     SettingsError,
 )
-from publisher.settings.base import Secret, Table
+from publisher.settings.base import Secret, Table, read_options
 from publisher.settings.channels import ChannelSettings
 
 
@@ -273,18 +271,7 @@ def open_channel(
     :raises SettingsError: one line that names channel, option, value and what was expected.
     """
     where = f"channels[{settings.name}].options"
-    try:
-        options = base.Options.model_validate(settings.options)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join([where, *map(str, first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(base.Options.model_fields) or "none"
-            raise SettingsError(f"{key}: unknown key; {base.label} knows {known}") from None
-        if first["type"] == "secret_in_file":  # its input is the secret itself
-            raise SettingsError(f"{key}: {message}") from None
-        raise SettingsError(f"{key} = {first['input']!r}: {message}") from None
+    options = read_options(base.Options, settings.options, where=where, label=base.label)
     dry = settings.dry_run if dry_run is None else dry_run
     if not dry and (lacking := base.lacks(options)):
         raise SettingsError(f"{where}.{lacking} unless dry_run = true")

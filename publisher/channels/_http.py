@@ -32,8 +32,8 @@ import httpx
 
 import publisher
 from publisher.errors import ChannelError, NotSent, OutcomeUnknown, SettingsError
+from publisher.lib.text import one_line, shorten
 from publisher.settings.base import Secret
-from publisher.text import one_line, shorten
 
 # httpx logs every URL at INFO and httpcore every header at DEBUG; a webhook's URL is itself the secret.
 for _name in ("httpx", "httpcore"):

@@ -23,8 +23,8 @@ from publisher.channels._counting import grapheme_count
 from publisher.channels._http import Answer, Line, Request, bearer, epoch_from, json_request
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, CredentialsRefused
+from publisher.lib.text import graphemes, one_line, shorten
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import graphemes, one_line, shorten
 
 _TID = "234567abcdefghijklmnopqrstuvwxyz"
 _MAX_BYTES = 3000

@@ -19,8 +19,8 @@ from publisher.channels._base import BaseChannel, Draft, Picture, Remote
 from publisher.channels._http import Answer, Line, Part, Request, bearer, iso_from, json_request, multipart_request
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, CredentialsRefused, OutcomeUnknown, RateLimited
+from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line
 
 _TOKEN_DEAD = frozenset((102, 190, 463, 467))
 _NOT_ALLOWED = frozenset((10, *range(200, 300)))

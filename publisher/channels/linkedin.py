@@ -20,8 +20,8 @@ from publisher.channels._counting import utf16_units
 from publisher.channels._http import Answer, Line, Request, bearer, json_request
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, CredentialsRefused, OutcomeUnknown
+from publisher.lib.text import one_line, shorten
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line, shorten
 
 _RESERVED = re.compile(r"[\\|{}@\[\]()<>#*_~]")
 _URN = re.compile(r"urn:li:(?:share|ugcPost):[0-9]+")

@@ -18,8 +18,8 @@ from publisher.channels._counting import mastodon_length
 from publisher.channels._http import Answer, Line, Part, Request, bearer, iso_from, json_request, multipart_request
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, NotSent
+from publisher.lib.text import one_line, strip_tags
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
-from publisher.text import one_line, strip_tags
 
 
 class Channel(BaseChannel):

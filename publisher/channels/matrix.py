@@ -17,8 +17,8 @@ from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Remote
 from publisher.channels._http import Answer, Line, Request, bearer, json_request, seconds_from
 from publisher.errors import ChannelError, CredentialsRefused
+from publisher.lib.text import one_line
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
-from publisher.text import one_line
 
 _DEAD = frozenset(("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_FORBIDDEN", "M_USER_DEACTIVATED"))
 

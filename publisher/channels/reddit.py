@@ -19,8 +19,8 @@ from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Remote
 from publisher.channels._http import Answer, Line, Request, bearer, epoch_from, form_request, seconds_from
 from publisher.errors import ChannelError, CredentialsRefused, RateLimited
+from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line
 
 _WAIT = re.compile(r"(\d+)\s*(millisecond|second|minute|hour|day)", re.IGNORECASE)
 _SECONDS = {"millisecond": 0.001, "second": 1, "minute": 60, "hour": 3600, "day": 86400}

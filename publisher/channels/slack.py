@@ -18,8 +18,8 @@ from publisher.channels._counting import utf16_units
 from publisher.channels._http import Answer, Line, Request, bearer, json_request, seconds_from
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, CredentialsRefused, RateLimited
+from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line
 
 _SECTION = 3000
 _DEAD_WORDS = (

@@ -18,8 +18,8 @@ from publisher.channels._counting import threads_length
 from publisher.channels._http import Answer, Line, Request, bearer, form_request
 from publisher.channels._media import PictureLimit
 from publisher.errors import ChannelError, CredentialsRefused, NotSent, OutcomeUnknown, RateLimited
+from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line
 
 _MAX_LINKS = 5
 _SLOW_DOWN = frozenset((4, 17, 32, 341, 613, *range(80000, 80010)))

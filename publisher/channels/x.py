@@ -31,8 +31,8 @@ from publisher.channels._http import (
 from publisher.channels._media import PictureLimit
 from publisher.channels._oauth1 import Credentials, authorization
 from publisher.errors import OutcomeUnknown
+from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
-from publisher.text import one_line
 
 
 class Channel(BaseChannel):

@@ -24,13 +24,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 
 @contextmanager
-def open_site(site: Path) -> Iterator[pipeline.Context]:
-    """A site's context, closed afterwards."""
-    context = pipeline.open_context(site)
+def opened(directory: Path) -> Iterator[pipeline.Site]:
+    """The site of a directory, closed afterwards."""
+    site = pipeline.open_site(directory)
     try:
-        yield context
+        yield site
     finally:
-        context.close()
+        site.close()
 
 
 def print_json(value: Any) -> None:

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 import publisher
-from publisher.cli import operating, posting, publishing, readers
+from publisher.cli import operating, posting, publishing, subscribers
 from publisher.cli.base import SiteOption, console, errors
+from publisher.cli.site_template import create_site
+from publisher.cli.supervisor import supervise
 from publisher.errors import MastheadError
 from publisher.settings import load_settings
-from publisher.site_template import create_site
-from publisher.supervisor import supervise
 
 app = typer.Typer(
     name="masthead",
@@ -65,7 +65,7 @@ def version() -> None:
 publishing.register(app)
 operating.register(app)
 posting.register(app)
-readers.register(app)
+subscribers.register(app)
 
 
 def main() -> None:

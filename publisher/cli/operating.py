@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from publisher import delivery, pipeline
-from publisher.cli.base import JsonOption, SiteOption, console, errors, open_site, print_json
+from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.delivery import Settlement
 from publisher.errors import DeliveryError
 from publisher.model import EditionStatus
@@ -29,23 +29,23 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show live progress; Ctrl-C leaves.")] = False,
     limit: Annotated[int, typer.Option(help="How many editions.", min=1, max=1000)] = 10,
 ) -> None:
     """How the editions are getting on: progress, rate, time left, deferrals by domain."""
-    with open_site(site) as context:
+    with opened(directory) as site:
         if json:
-            print_json([_as_dict(one) for one in standings(context, limit=limit)])
+            print_json([_as_dict(one) for one in standings(site, limit=limit)])
             return
         if not watch:
-            console.print(_picture(standings(context, limit=limit)))
+            console.print(_picture(standings(site, limit=limit)))
             return
         with Live(console=console, refresh_per_second=4) as live:
             try:
                 while True:
-                    live.update(_picture(standings(context, limit=limit)))
+                    live.update(_picture(standings(site, limit=limit)))
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 return
@@ -110,11 +110,11 @@ def _as_dict(one: EditionStanding) -> dict[str, Any]:
     }
 
 
-def audit(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def audit(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
     """Count every delivery and check the account of every edition; exit 1 when one does not balance."""
-    with open_site(site) as context:
-        names = {one.id: one.name for one in standings(context, limit=1_000_000)}
-        audits = delivery.audit_all(context.store)
+    with opened(directory) as site:
+        names = {one.id: one.name for one in standings(site, limit=1_000_000)}
+        audits = delivery.audit_all(site.store)
     wrong = [one for one in audits if one.problems or not one.account.balanced]
     if json:
         print_json(
@@ -150,44 +150,44 @@ def audit(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def pause(edition: EditionArgument, site: SiteOption = pipeline.HERE) -> None:
+def pause(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
     """Stop sending an edition for now; acts within two seconds."""
-    with open_site(site) as context:
-        one = find_edition(context, edition)
-        _done(delivery.pause(context.store, one.id), one, "paused", EditionStatus.SENDING)
+    with opened(directory) as site:
+        one = find_edition(site, edition)
+        _done(delivery.pause(site.store, one.id), one, "paused", EditionStatus.SENDING)
 
 
-def resume(edition: EditionArgument, site: SiteOption = pipeline.HERE) -> None:
+def resume(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
     """Go on sending a paused edition."""
-    with open_site(site) as context:
-        one = find_edition(context, edition)
-        _done(delivery.resume(context.store, one.id), one, "goes on", EditionStatus.PAUSED)
+    with opened(directory) as site:
+        one = find_edition(site, edition)
+        _done(delivery.resume(site.store, one.id), one, "goes on", EditionStatus.PAUSED)
 
 
 def cancel(
     edition: EditionArgument,
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Send no more of an edition, ever. What has left has left."""
-    with open_site(site) as context:
-        one = find_edition(context, edition)
+    with opened(directory) as site:
+        one = find_edition(site, edition)
         pending = one.watched.account.pending
         if not yes:
             typer.confirm(f"{one.name}: {pending} subscribers will not get it. Cancel it for good?", abort=True)
-        _done(delivery.cancel(context.store, one.id), one, "is cancelled", EditionStatus.SENDING)
+        _done(delivery.cancel(site.store, one.id), one, "is cancelled", EditionStatus.SENDING)
 
 
-def retry(edition: EditionArgument, site: SiteOption = pipeline.HERE) -> None:
+def retry(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
     """Try every failed delivery of an edition once more."""
-    with open_site(site) as context:
-        one = find_edition(context, edition)
-        console.print(f"{one.name}: {delivery.retry_failed(context.store, one.id, now=context.now())} are tried again")
+    with opened(directory) as site:
+        one = find_edition(site, edition)
+        console.print(f"{one.name}: {delivery.retry_failed(site.store, one.id, now=site.now())} are tried again")
 
 
 def doubts(
     edition: EditionArgument = "latest",
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     settle_as: Annotated[
         Settlement | None,
         typer.Option("--settle", help="sent (it arrived), failed (let it be), resend (the same again)."),
@@ -196,11 +196,11 @@ def doubts(
     json: JsonOption = False,
 ) -> None:
     """List the messages whose fate is unknown, or settle them by hand."""
-    with open_site(site) as context:
-        one = find_edition(context, edition)
-        rows = [row for row in in_doubt(context, one.id) if not only or row[0] in only]
+    with opened(directory) as site:
+        one = find_edition(site, edition)
+        rows = [row for row in in_doubt(site, one.id) if not only or row[0] in only]
         if settle_as:
-            settle(context, [row[0] for row in rows], settle_as)
+            settle(site, [row[0] for row in rows], settle_as)
             console.print(f"{one.name}: {len(rows)} settled as {settle_as}")
             return
     if json:

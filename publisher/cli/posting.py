@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from publisher import pipeline, posting
-from publisher.cli.base import JsonOption, SiteOption, console, errors, open_site, print_json
+from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.pipeline import posting as use_cases
@@ -29,21 +29,21 @@ def post(
     article: Annotated[str, typer.Argument(help="An article's slug, key, id or URL, or latest.")],
     channel: Annotated[str, typer.Option("--channel", "-c", help="The channel's name in publication.toml.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact request and send nothing.")] = False,
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     json: JsonOption = False,
 ) -> None:
     """Post an article on one channel now; never a second time."""
-    with open_site(site) as context:
-        found = use_cases.find_article(context, article)
-        seen = use_cases.preview_post(context, found, channel)
+    with opened(directory) as site:
+        found = use_cases.find_article(site, article)
+        seen = use_cases.preview_post(site, found, channel)
         if seen.problem:
             raise ChannelError(seen.problem)
         if seen.price:
             errors.print(f"{seen.label} bills ${seen.price:.3f} for this post.")
         if dry_run:
-            sys.stdout.buffer.write(use_cases.requests_of(context, found, channel, context.today()))
+            sys.stdout.buffer.write(use_cases.requests_of(site, found, channel, site.now_utc()))
             return
-        done = use_cases.post_now(context, found, channel)
+        done = use_cases.post_now(site, found, channel)
     if json:
         print_json({"channel": done.channel, "status": done.status, "url": done.url, "reason": done.reason})
     else:
@@ -53,12 +53,12 @@ def post(
 
 
 @channels.command("list")
-def list_channels(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def list_channels(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
     """Every channel: its state, and how many posts of each status it has."""
-    with open_site(site) as context, context.store.read() as tx:
+    with opened(directory) as site, site.store.read() as tx:
         counts = posts.counts(tx)
         states = {row["name"]: row for row in posts.channel_states(tx)}
-        rows = [_standing(table, states.get(table.name), counts) for table in context.settings.channels]
+        rows = [_standing(table, states.get(table.name), counts) for table in site.settings.channels]
     if json:
         print_json(rows)
         return
@@ -86,26 +86,26 @@ def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict
 
 
 @channels.command("test")
-def ask(name: NameArgument, site: SiteOption = pipeline.HERE) -> None:
+def ask(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
     """Ask a channel who we are, publishing nothing; a paused one goes on when it answers."""
-    with open_site(site) as context:
-        line = use_cases.try_channel(context, name)
+    with opened(directory) as site:
+        line = use_cases.try_channel(site, name)
     console.print(line, markup=False, soft_wrap=True)
 
 
 @channels.command("resume")
-def resume(name: NameArgument, site: SiteOption = pipeline.HERE) -> None:
+def resume(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
     """Let a paused channel go on without asking it."""
-    with open_site(site) as context:
-        posting.channel_table(context.settings, name)
-        posting.resume(context.store, name)
+    with opened(directory) as site:
+        posting.channel_table(site.settings, name)
+        posting.resume(site.store, name)
     console.print(f"{name} goes on", markup=False)
 
 
 @channels.command("unknown")
-def unknown(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def unknown(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
     """Posts that may or may not be published, for a person to look at."""
-    with open_site(site) as context, context.store.read() as tx:
+    with opened(directory) as site, site.store.read() as tx:
         rows = [dict(row) for row in posts.of_status(tx, PostStatus.UNKNOWN)]
     if json:
         print_json([{name: row[name] for name in ("id", "channel", "article_id", "reason", "text")} for row in rows])
@@ -121,11 +121,11 @@ def decide(
     post_id: Annotated[int, typer.Argument(help="The post's number, from masthead channels unknown.")],
     outcome: Annotated[str, typer.Argument(help="published, failed, or send (it is not there: send it again).")],
     url: Annotated[str, typer.Option(help="Where it is published.")] = "",
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
 ) -> None:
     """Say what became of a post that nobody else can tell, or have a failed one sent again."""
     if outcome not in ("published", "failed", "send"):
         raise typer.BadParameter("expected published, failed or send", param_hint="OUTCOME")
-    with open_site(site) as context:
-        posting.decide(context.store, post_id, outcome, url=url, now=context.today())  # type: ignore[arg-type]
+    with opened(directory) as site:
+        posting.decide(site.store, post_id, outcome, url=url, now=site.now_utc())  # type: ignore[arg-type]
     console.print(f"post {post_id}: {outcome}", markup=False)

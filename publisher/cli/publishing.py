@@ -12,8 +12,8 @@ import typer
 from rich.table import Table
 
 from publisher import pipeline
-from publisher import preview as previews
-from publisher.cli.base import JsonOption, SiteOption, StageBars, console, errors, open_site, print_json
+from publisher.cli.base import JsonOption, SiteOption, StageBars, console, errors, opened, print_json
+from publisher.digests import preview as previews
 from publisher.errors import SiteError
 from publisher.mail.transport import Outcome
 from publisher.pipeline import Published, previewing
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("send-test")(send_test)
 
 
-def publish(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def publish(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
     """The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice."""
     stopping = False
 
@@ -35,8 +35,8 @@ def publish(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with open_site(site) as context, StageBars(quiet=json) as progress:
-            result = pipeline.publish(context, progress=progress, stop=lambda: stopping)
+        with opened(directory) as site, StageBars(quiet=json) as progress:
+            result = pipeline.publish(site, progress=progress, stop=lambda: stopping)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -52,7 +52,7 @@ def publish(site: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
 
 def preview(
     digest: Annotated[str, typer.Argument(help="A digest's name; default: the first.")] = "",
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     template: Annotated[str, typer.Option(help="Another design than the digest's.")] = "",
     language: Annotated[str, typer.Option(help="As a reader of this language gets it, such as it or ar.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of the site's state/preview.")] = None,
@@ -62,9 +62,9 @@ def preview(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Look at the next edition before it goes: at three widths, in light and dark, with its lint. Sends nothing."""
-    with open_site(site) as context:
-        shown, fresh = previewing.preview(context, digest, template=template, language=language)
-        folder = context.settings.state / "preview"
+    with opened(directory) as site:
+        shown, fresh = previewing.preview(site, digest, template=template, language=language)
+        folder = site.settings.state / "preview"
     if html or text:
         typer.echo(shown.html if html else shown.text)
         return
@@ -89,12 +89,12 @@ def preview(
 def send_test(
     digest: Annotated[str, typer.Argument(help="A digest's name.")],
     addresses: Annotated[list[str], typer.Argument(help="Where to send it.")],
-    site: SiteOption = pipeline.HERE,
+    directory: SiteOption = pipeline.HERE,
     language: Annotated[str, typer.Option(help="As a reader of this language gets it.")] = "",
 ) -> None:
     """Send the next edition to some addresses, marked as a test; subscribers and counts are not touched."""
-    with open_site(site) as context:
-        results = previewing.send_test(context, digest, addresses, language=language)
+    with opened(directory) as site:
+        results = previewing.send_test(site, digest, addresses, language=language)
     for address, result in results:
         console.print(f"{address}: {result.outcome.value} {result.reply}".rstrip(), markup=False, soft_wrap=True)
     if any(result.outcome is not Outcome.SENT for _, result in results):

@@ -28,12 +28,12 @@ from typing import Any
 from urllib.parse import quote
 
 from publisher.errors import CompositionRefused, DeliveryError
+from publisher.lib.text import one_line, shorten
 from publisher.mail import headers
 from publisher.mail.phrases import Phrases
 from publisher.mail.places import html_places, split_at
 from publisher.mail.quoted_printable import SOFT_BREAK, encode, piece
 from publisher.mail.smtp.wire import is_plain, plain_join
-from publisher.text import one_line, shorten
 
 #: What a template can place; :func:`personal_values` gives each a value.
 FIELDS = ("name", "greeting", "address", "unsubscribe_url", "preferences_url", "web_url", "reason", "mark")
@@ -53,7 +53,7 @@ class Recipient:
     is no secret. ``date`` is the aware instant of the **first** try. ``unsubscribe_url`` is the RFC 8058 address:
     https, opaque, no e-mail address in it. ``unsubscribe_mailto`` is a complete ``mailto:`` URI; empty means the
     edition's own. ``topics`` are the reader's followed topics, as they are shown; empty means everything.
-    ``mark`` is what links that are counted end in (:mod:`publisher.tracking`).
+    ``mark`` is what links that are counted end in (:mod:`publisher.subscribers.tracking`).
     ``test`` marks the subject.
 
     :raises ValueError: an URL is not an absolute http(s) URL in ASCII, or ``date`` has no zone.

@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 
-from publisher.addresses import parse_address
 from publisher.errors import BadAddress, DeliveryError
-from publisher.text import one_line, shorten
+from publisher.lib.addresses import parse_address
+from publisher.lib.text import one_line, shorten
 
 #: Octets of a folded line (RFC 5322 section 2.1.1 asks for at most 78 without CRLF).
 FOLD_AT = 76

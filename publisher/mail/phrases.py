@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from publisher.text import isolated, listed
+from publisher.lib.text import isolated, listed
 
 #: More followed topics than this are not listed one by one.
 MAX_TOPICS = 8

@@ -67,7 +67,7 @@ class Outcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Whose matter a reply is; decided in :mod:`publisher.mail.replies`."""
+    """Whose matter a reply is; decided in :mod:`publisher.mail.smtp.replies`."""
 
     NONE = ""
     DEAD = "dead"  # the address does not exist

@@ -2,7 +2,7 @@
 
 ::
 
-    open_context ─→ join_audience ─→ collect ─→ plan_editions ─→ freeze_due ─→ drain
+    open_site ─→ join_audience ─→ collect ─→ plan_editions ─→ freeze_due ─→ drain
                                         └→ feeds, queued posts ─→ post_due, fan_out
     send_notices, read_reports                                       readers: our own mails, and what comes back
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from publisher.pipeline.audience import Joined, join_audience
 from publisher.pipeline.collecting import Collected, collect, gather
-from publisher.pipeline.context import Context, Progress, open_context, silent
 from publisher.pipeline.hub import fan_out
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.posting import PostOutcome, find_article, post_due, post_now, preview_post
 from publisher.pipeline.publishing import Published, publish
-from publisher.pipeline.readers import import_readers, read_reports, send_notices
 from publisher.pipeline.scheduling import plan_due
 from publisher.pipeline.sending import composer, drain, transport_of
+from publisher.pipeline.site import Progress, Site, open_site, silent
+from publisher.pipeline.subscribers import import_readers, read_reports, send_notices
 
 #: The default of ``--site``.
 HERE = Path()
@@ -30,12 +30,12 @@ HERE = Path()
 __all__ = [
     "HERE",
     "Collected",
-    "Context",
     "Joined",
     "Planned",
     "PostOutcome",
     "Progress",
     "Published",
+    "Site",
     "collect",
     "composer",
     "drain",
@@ -45,7 +45,7 @@ __all__ = [
     "gather",
     "import_readers",
     "join_audience",
-    "open_context",
+    "open_site",
     "plan_due",
     "plan_editions",
     "post_due",

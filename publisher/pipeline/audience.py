@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 
-from publisher.addresses import parse_address
-from publisher.documents import Problem
+from publisher.articles.documents import Problem
 from publisher.errors import BadAddress
-from publisher.pipeline.context import Context
+from publisher.lib.addresses import parse_address
+from publisher.lib.text import one_line
+from publisher.pipeline.site import Site
 from publisher.store import meta, subscribers
 from publisher.store.subscribers import NewSubscriber
-from publisher.text import one_line
 
 _FINGERPRINT = "audience.fingerprint"
 #: A larger file goes through ``masthead import``, which reads a million rows with a progress bar.
@@ -30,18 +30,18 @@ class Joined:
     problems: tuple[Problem, ...] = ()
 
 
-def join_audience(context: Context, *, force: bool = True) -> Joined:
+def join_audience(site: Site, *, force: bool = True) -> Joined:
     """Add the people of the audience file to every digest.
 
     :param force: without, an unchanged file is not read.
     """
-    name = context.settings.audience.file
-    path = context.settings.site / name
+    name = site.settings.audience.file
+    path = site.settings.directory / name
     if not name or not path.is_file():
         return Joined(0)
     status = path.stat()
     fingerprint = f"{status.st_mtime_ns}:{status.st_size}"
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         if not force and meta.get(tx, _FINGERPRINT) == fingerprint:
             return Joined(0)
     if status.st_size > MAX_BYTES:
@@ -50,9 +50,9 @@ def join_audience(context: Context, *, force: bool = True) -> Joined:
         people, problems = _read(path.read_bytes(), name)
     except (OSError, csv.Error) as error:
         return Joined(0, (Problem(name, None, f"cannot be read: {error}", True),))
-    digests = [digest.name for digest in context.settings.digests]
-    with context.store.begin() as tx:
-        added = subscribers.import_list(tx, people, now=context.now(), origin=name, digests=digests)
+    digests = [digest.name for digest in site.settings.digests]
+    with site.store.begin() as tx:
+        added = subscribers.import_list(tx, people, now=site.now(), origin=name, digests=digests)
         meta.put(tx, _FINGERPRINT, fingerprint)
     return Joined(added, tuple(problems))
 

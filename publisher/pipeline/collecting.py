@@ -28,15 +28,16 @@ from sqlalchemy import Connection
 
 import feeds
 import publisher
-from publisher import identity, sources, websub
-from publisher.documents import Problem
+from publisher.articles import identity, sources
+from publisher.articles.documents import Problem
 from publisher.model import Article
 from publisher.pipeline.audience import join_audience
-from publisher.pipeline.context import Context, Progress, silent
 from publisher.pipeline.posting import queue_posts
+from publisher.pipeline.site import Progress, Site, silent
 from publisher.settings import FILE_NAME
 from publisher.store import articles as article_rows
 from publisher.store import meta
+from publisher.websub import hub
 
 log = logging.getLogger(__name__)
 
@@ -65,55 +66,55 @@ class Collected:
         return [problem for problem in self.problems if problem.refused]
 
 
-def collect(context: Context, *, force: bool = True, progress: Progress = silent) -> Collected | None:
+def collect(site: Site, *, force: bool = True, progress: Progress = silent) -> Collected | None:
     """Read the sources and bring articles, feeds and the queue of posts up to date.
 
     :param force: without, nothing is done (and ``None`` answered) while files and settings are as last time.
     """
-    print_now = _fingerprint(context)
-    if not force and not _due(context, print_now):
+    print_now = _fingerprint(site)
+    if not force and not _due(site, print_now):
         return None
     result = Collected()
-    documents, refused_paths = _read(context, result, progress)
-    next_due = _save(context, documents, refused_paths, result, progress)
-    with context.store.read() as tx:
+    documents, refused_paths = _read(site, result, progress)
+    next_due = _save(site, documents, refused_paths, result, progress)
+    with site.store.read() as tx:
         offered = article_rows.newest(tx)
     progress("building feeds", 0, 1)
-    written, news = _write_feeds(context, offered)
+    written, news = _write_feeds(site, offered)
     result.feed_files = written.written
     result.feed_count = len(written.written) + written.unchanged
     progress("building feeds", 1, 1)
-    queued, problems = queue_posts(context, offered)
+    queued, problems = queue_posts(site, offered)
     result.posts_queued = queued.total
     result.problems += problems
-    with context.store.begin() as tx:
-        websub.announce(tx, context.settings, news, now=context.now())
+    with site.store.begin() as tx:
+        hub.announce(tx, site.settings, news, now=site.now())
         meta.put(tx, _FEEDS_BEGUN, "")
         meta.put(tx, _FINGERPRINT, print_now)
         meta.put(tx, _NEXT_DUE, "" if next_due is None else repr(next_due))
     return result
 
 
-def _write_feeds(context: Context, offered: list[Article]) -> tuple[feeds.WriteReport, Sequence[str]]:
+def _write_feeds(site: Site, offered: list[Article]) -> tuple[feeds.WriteReport, Sequence[str]]:
     """Write the feeds; answers the URLs whose news the hubs are owed.
 
     A process that died between the files and the announcement left its mark; then nobody knows which feeds had
     news, and all are announced.
     """
-    with context.store.begin() as tx:
+    with site.store.begin() as tx:
         died = meta.get(tx, _FEEDS_BEGUN)
         meta.put(tx, _FEEDS_BEGUN, "1")
-    written = feeds.write_all(context.settings, offered)
-    return written, tuple(websub.topics(context.settings)) if died else written.changed
+    written = feeds.write_all(site.settings, offered)
+    return written, tuple(hub.topics(site.settings)) if died else written.changed
 
 
-def gather(context: Context) -> Collected | None:
+def gather(site: Site) -> Collected | None:
     """What the worker does every tick: new subscribers of the audience file, then what changed in the sources.
 
     Each problem is logged once, when the files change.
     """
-    joined = join_audience(context, force=False)
-    found = collect(context, force=False)
+    joined = join_audience(site, force=False)
+    found = collect(site, force=False)
     for problem in (*joined.problems, *(found.problems if found else ())):
         log.log(logging.ERROR if problem.refused else logging.WARNING, "%s", problem)
     if found is not None and (found.new or found.changed or found.withdrawn):
@@ -121,23 +122,23 @@ def gather(context: Context) -> Collected | None:
     return found
 
 
-def peek(context: Context) -> tuple[list[Article], list[Problem]]:
+def peek(site: Site) -> tuple[list[Article], list[Problem]]:
     """The articles as they would be if they were collected now, newest first; nothing is written."""
     result = Collected()
-    documents, refused_paths = _read(context, result, silent)
-    with context.store.read() as tx:
-        built = _build(context, tx, documents, refused_paths, result)
+    documents, refused_paths = _read(site, result, silent)
+    with site.store.read() as tx:
+        built = _build(site, tx, documents, refused_paths, result)
     return [article for article, _ in reversed(built.articles)], result.problems
 
 
-def _read(context: Context, result: Collected, progress: Progress) -> tuple[list[sources.Document], set[str]]:
+def _read(site: Site, result: Collected, progress: Progress) -> tuple[list[sources.Document], set[str]]:
     """Every document of every source, and the paths of those that are there but could not be read."""
     documents: list[sources.Document] = []
     refused_paths: set[str] = set()
-    wanted = context.settings.sources
+    wanted = site.settings.sources
     for number, source in enumerate(wanted):
         progress("reading sources", number, len(wanted))
-        reading = sources.read(source, context.settings.site, context.settings.publication)
+        reading = sources.read(source, site.settings.directory, site.settings.publication)
         documents += reading.documents
         refused_paths |= reading.refused_paths
         result.problems += reading.problems
@@ -156,14 +157,14 @@ class _Built:
 
 
 def _build(
-    context: Context,
+    site: Site,
     tx: Connection,
     documents: list[sources.Document],
     refused_paths: set[str],
     result: Collected,
 ) -> _Built:
     """Decide which document is which article, and which of them are due."""
-    publication, now = context.settings.as_publication(), context.today()
+    publication, now = site.settings.as_publication(), site.now_utc()
     known = article_rows.known(tx)
     before = article_rows.all_by_id(tx) if known else {}
     assignment = identity.assign_ids(known, documents, refused_paths=refused_paths)
@@ -190,20 +191,20 @@ def _build(
 
 
 def _save(
-    context: Context,
+    site: Site,
     documents: list[sources.Document],
     refused_paths: set[str],
     result: Collected,
     progress: Progress,
 ) -> float | None:
     """Save what is due; answers the instant at which the next article is."""
-    oldest = context.today() - timedelta(days=context.settings.audience.max_age_days)
-    with context.store.begin() as tx:
-        built = _build(context, tx, documents, refused_paths, result)
+    oldest = site.now_utc() - timedelta(days=site.settings.audience.max_age_days)
+    with site.store.begin() as tx:
+        built = _build(site, tx, documents, refused_paths, result)
         for number, (article, path) in enumerate(built.articles):
             progress("saving articles", number, len(built.articles))
             release = built.first_time or article.published >= oldest
-            change = article_rows.save(tx, article, source_path=path, now=context.now(), release=release)
+            change = article_rows.save(tx, article, source_path=path, now=site.now(), release=release)
             if change == "new":
                 result.new.append(article)
             elif change == "changed":
@@ -211,23 +212,23 @@ def _save(
             else:
                 result.unchanged += 1
         progress("saving articles", len(built.articles), len(built.articles))
-        result.withdrawn = article_rows.withdraw(tx, sorted(built.gone), now=context.now())
+        result.withdrawn = article_rows.withdraw(tx, sorted(built.gone), now=site.now())
     return built.next_due
 
 
-def _due(context: Context, print_now: str) -> bool:
-    with context.store.read() as tx:
+def _due(site: Site, print_now: str) -> bool:
+    with site.store.read() as tx:
         if meta.get(tx, _FINGERPRINT) != print_now:
             return True
         next_due = meta.get(tx, _NEXT_DUE)
-    return next_due is not None and next_due != "" and float(next_due) <= context.now()
+    return next_due is not None and next_due != "" and float(next_due) <= site.now()
 
 
-def _fingerprint(context: Context) -> str:
+def _fingerprint(site: Site) -> str:
     """Changes when a file of a source, the settings or Masthead itself does; reads no content."""
     digest = hashlib.sha256(publisher.__version__.encode())
-    site = context.settings.site
-    places = [site / FILE_NAME, *(site / source.path for source in context.settings.sources)]
+    directory = site.settings.directory
+    places = [directory / FILE_NAME, *(directory / source.path for source in site.settings.sources)]
     for path in places:
         for name, status in _files(path):
             digest.update(f"{name}\0{status.st_mtime_ns}\0{status.st_size}\0".encode("utf-8", "surrogatepass"))

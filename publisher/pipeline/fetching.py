@@ -10,20 +10,20 @@ import httpx
 
 from publisher import net
 from publisher.errors import ChannelError
-from publisher.pipeline.context import Context
+from publisher.pipeline.site import Site
 
 #: Bytes of one image; a platform takes less, and we scale down.
 MAX_BYTES = 20 * 1024 * 1024
 
 
-def image_fetcher(context: Context) -> Callable[[str], bytes]:
+def image_fetcher(site: Site) -> Callable[[str], bytes]:
     """What gets the bytes of an image's URL.
 
     The address comes from an article, so only public addresses are asked; our own ``/media/`` is read from the
     site, which also works before the public address does.
     """
-    own = f"{context.settings.publication.base_url}/media/"
-    folder = context.settings.site / "media"
+    own = f"{site.settings.publication.base_url}/media/"
+    folder = site.settings.directory / "media"
 
     def fetch(url: str) -> bytes:
         if url.startswith(own):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from publisher import delivery
 from publisher.errors import DeliveryError
-from publisher.feedback import NO_COMPLAINTS, ComplaintRate, complaint_rate
-from publisher.pipeline.context import Context
+from publisher.pipeline.site import Site
 from publisher.store import deliveries
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Progress as Watched
 from publisher.store.states import State
+from publisher.subscribers.feedback import NO_COMPLAINTS, ComplaintRate, complaint_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +31,32 @@ class EditionStanding:
         return f"{self.digest}:{self.number}"
 
 
-def standings(context: Context, *, limit: int = 10) -> list[EditionStanding]:
+def standings(site: Site, *, limit: int = 10) -> list[EditionStanding]:
     """The newest editions, newest first."""
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         return [
             EditionStanding(
                 row.id,
                 row.digest,
                 row.number,
                 row.title,
-                deliveries.watch(tx, row.id, now=context.now()),
-                complaint_rate(tx, context.settings, row.id),
+                deliveries.watch(tx, row.id, now=site.now()),
+                complaint_rate(tx, site.settings, row.id),
             )
             for row in edition_rows.listing(tx, limit=limit)
         ]
 
 
-def find_edition(context: Context, name: str) -> EditionStanding:
+def find_edition(site: Site, name: str) -> EditionStanding:
     """The edition that a person means: ``digest:number``, a number where there is one digest, or ``latest``.
 
     :raises DeliveryError: there is none; the message says how to name one.
     """
     digest, _, number = name.rpartition(":")
-    known = [digest.name for digest in context.settings.digests]
+    known = [digest.name for digest in site.settings.digests]
     if not digest and len(known) == 1:
         digest = known[0]
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         found = None
         if name == "latest":
             newest = edition_rows.listing(tx, limit=1)
@@ -67,21 +67,21 @@ def find_edition(context: Context, name: str) -> EditionStanding:
             raise DeliveryError(
                 f"no edition {name!r}; name one as digest:number (masthead status lists them)", permanent=True
             )
-        watched = deliveries.watch(tx, found.id, now=context.now())
+        watched = deliveries.watch(tx, found.id, now=site.now())
     return EditionStanding(found.id, found.digest, found.number, found.title, watched)
 
 
-def in_doubt(context: Context, edition_id: int, *, limit: int = 1000) -> list[tuple[int, str, str]]:
+def in_doubt(site: Site, edition_id: int, *, limit: int = 1000) -> list[tuple[int, str, str]]:
     """``(delivery id, address, reply)`` of every message whose fate is unknown."""
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         rows = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=limit)
     return [(row.id, row.address, row.reply or "") for row in rows]
 
 
-def settle(context: Context, delivery_ids: list[int], how: delivery.Settlement) -> None:
+def settle(site: Site, delivery_ids: list[int], how: delivery.Settlement) -> None:
     """Decide by hand what became of messages in doubt.
 
     :raises DeliveryError: one of them is not in doubt; those before it are settled.
     """
     for delivery_id in delivery_ids:
-        delivery.settle(context.store, delivery_id, how, now=context.now())
+        delivery.settle(site.store, delivery_id, how, now=site.now())

@@ -16,17 +16,19 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from publisher import editions, share_links, tracking
-from publisher.composing import compose
+from publisher.channels import share_links
+from publisher.digests import planning as editions
+from publisher.digests.composing import compose
 from publisher.errors import MastheadError
 from publisher.model import Article, Cadence, Edition, EditionStatus
-from publisher.pipeline.context import Context, Progress, silent
+from publisher.pipeline.site import Progress, Site, silent
 from publisher.settings.digests import DigestSettings
 from publisher.store import articles as article_rows
 from publisher.store import editions as edition_rows
 from publisher.store import freezing, planning
 from publisher.store.editions import Recipe
-from publisher.subscribing import keyring_of
+from publisher.subscribers import tracking
+from publisher.subscribers.subscribing import keyring_of
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +51,16 @@ class Planned:
     articles: int
 
 
-def plan_editions(context: Context, *, fired: Collection[str] | None = None) -> list[Planned]:
+def plan_editions(site: Site, *, fired: Collection[str] | None = None) -> list[Planned]:
     """Plan every digest that has due readers.
 
     :param fired: digests whose own schedule has come; ``None``: all. Readers with a cadence of their own are
         due by their own clock whatever this says.
     """
     planned = []
-    for digest in context.settings.digests:
+    for digest in site.settings.digests:
         try:
-            one = _plan_digest(context, digest, everyone=fired is None or digest.name in fired)
+            one = _plan_digest(site, digest, everyone=fired is None or digest.name in fired)
         except _Overtaken:
             continue
         if one is not None:
@@ -66,9 +68,9 @@ def plan_editions(context: Context, *, fired: Collection[str] | None = None) -> 
     return planned
 
 
-def _plan_digest(context: Context, digest: DigestSettings, *, everyone: bool) -> Planned | None:
-    now = context.now()
-    with context.store.begin() as tx:
+def _plan_digest(site: Site, digest: DigestSettings, *, everyone: bool) -> Planned | None:
+    now = site.now()
+    with site.store.begin() as tx:
         planning.enter(tx, digest.name)
         if not edition_rows.listing(tx, digest=digest.name, limit=1):
             # The very first edition is not the whole archive.
@@ -87,11 +89,11 @@ def _plan_digest(context: Context, digest: DigestSettings, *, everyone: bool) ->
             digest.max_articles,
         )
         made = None
-        names = _variant_names(plan.editions, context.settings.publication.language)
+        names = _variant_names(plan.editions, site.settings.publication.language)
         if plan.editions:
             wanted = {article_id for one in plan.editions for article_id in one.article_ids}
             chosen = [article for article in article_rows.newest(tx) if article.id in wanted]
-            title = digest.title or context.settings.publication.title
+            title = digest.title or site.settings.publication.title
             edition_id = edition_rows.create(
                 tx,
                 digest.name,
@@ -137,22 +139,22 @@ def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> li
     return names
 
 
-def freeze_due(context: Context, *, progress: Progress = silent) -> list[int]:
+def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
     """Compose and freeze every draft whose time has come; answers the editions that are being sent now."""
-    now = context.now()
-    with context.store.read() as tx:
+    now = site.now()
+    with site.store.read() as tx:
         drafts = [row for row in edition_rows.of_status(tx, EditionStatus.DRAFT) if row.due is None or row.due <= now]
     frozen = []
     for number, row in enumerate(drafts):
         progress("composing", number, len(drafts))
         try:
-            _compose(context, row.id)
+            _compose(site, row.id)
         except MastheadError as error:
             log.error("%s no. %s is not sent yet: %s", row.digest, row.number, error)
-            with context.store.begin() as tx:
+            with site.store.begin() as tx:
                 edition_rows.postpone(tx, row.id, due=now + RETRY_SECONDS, reason=str(error))
             continue
-        with context.store.begin(snapshot=True) as tx:
+        with site.store.begin(snapshot=True) as tx:
             if freezing.freeze(tx, row.id, planning.audience(row.id), now=now) is not None:
                 frozen.append(row.id)
     if drafts:
@@ -160,18 +162,18 @@ def freeze_due(context: Context, *, progress: Progress = silent) -> list[int]:
     return frozen
 
 
-def _compose(context: Context, edition_id: int) -> None:
-    with context.store.read() as tx:
+def _compose(site: Site, edition_id: int) -> None:
+    with site.store.read() as tx:
         edition = edition_rows.get(tx, edition_id)
         recipes = edition_rows.uncomposed(tx, edition_id)
     assert edition is not None
     for name, recipe in recipes:
-        compiled = composed(context, edition, recipe)
-        with context.store.begin() as tx:
-            edition_rows.save_variant(tx, edition_id, name, compiled, now=context.now())
+        compiled = composed(site, edition, recipe)
+        with site.store.begin() as tx:
+            edition_rows.save_variant(tx, edition_id, name, compiled, now=site.now())
 
 
-def composed(context: Context, edition: Edition, recipe: Recipe) -> bytes:
+def composed(site: Site, edition: Edition, recipe: Recipe) -> bytes:
     """The compiled edition of one variant, as it is kept.
 
     :raises RenderError: a template is wrong, or a limit does not hold.
@@ -180,20 +182,20 @@ def composed(context: Context, edition: Edition, recipe: Recipe) -> bytes:
     chosen = tuple(by_id[article_id] for article_id in recipe.article_ids if article_id in by_id)
     composition = compose(
         replace(edition, articles=chosen),
-        context.settings,
+        site.settings,
         language=recipe.language,
-        share_links=share_links_of(chosen, context),
+        share_links=share_links_of(chosen, site),
         text_only=recipe.format == "text",
-        rewrite=tracking.rewriter(context.store, context.settings, keyring_of(context.store), edition.id),
+        rewrite=tracking.rewriter(site.store, site.settings, keyring_of(site.store), edition.id),
     )
     if composition.report.message:
         log.warning("%s no. %s: %s", edition.digest, edition.number, composition.report.message)
     return composition.compiled.to_bytes()
 
 
-def share_links_of(articles: Collection[Article], context: Context) -> dict[str, tuple[tuple[str, str], ...]]:
+def share_links_of(articles: Collection[Article], site: Site) -> dict[str, tuple[tuple[str, str], ...]]:
     """By article id, the label and URL of each share link."""
-    targets = context.settings.publication.share_targets
+    targets = site.settings.publication.share_targets
     return {
         article.id: tuple((link.label, link.url) for link in share_links.links_for(article, targets))
         for article in articles

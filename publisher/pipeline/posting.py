@@ -14,12 +14,12 @@ from datetime import datetime
 from sqlalchemy import RowMapping
 
 from publisher import posting
-from publisher.documents import Problem
+from publisher.articles.documents import Problem
 from publisher.errors import SiteError
 from publisher.mail.transport import never
 from publisher.model import Article, PostStatus
-from publisher.pipeline.context import Context
 from publisher.pipeline.fetching import image_fetcher
+from publisher.pipeline.site import Site
 from publisher.posting import Posted, Preview, QueueReport, SendReport
 from publisher.settings import FILE_NAME
 from publisher.store import articles as article_rows
@@ -46,32 +46,32 @@ class PostOutcome:
         return self.status in (PostStatus.FAILED, PostStatus.UNKNOWN)
 
 
-def queue_posts(context: Context, offered: list[Article]) -> tuple[QueueReport, list[Problem]]:
+def queue_posts(site: Site, offered: list[Article]) -> tuple[QueueReport, list[Problem]]:
     """Queue what is new on each channel, and take back what was withdrawn before it was posted.
 
     An archive that was imported is no more news to a channel than to a digest.
     """
-    with context.store.begin() as tx:
+    with site.store.begin() as tx:
         posts.drop_withdrawn(tx)
         old = article_rows.unreleased(tx)
-    report = posting.queue_posts(context.store, context.settings, offered, context.today(), old=old)
+    report = posting.queue_posts(site.store, site.settings, offered, site.now_utc(), old=old)
     return report, [Problem(FILE_NAME, None, reason, refused=True) for reason in report.problems]
 
 
-def post_due(context: Context, stop: Callable[[], bool] = never) -> SendReport:
+def post_due(site: Site, stop: Callable[[], bool] = never) -> SendReport:
     """Send what is due on every channel; the next tick goes on with what has to wait."""
     if stop():
         return SendReport()
-    return posting.send_due(context.store, context.settings, fetch=image_fetcher(context), clock=context.today)
+    return posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)
 
 
-def post_all(context: Context, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:
+def post_all(site: Site, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:
     """Send until nothing more is due now; answers where every post stands that was queued or sent since ``since``."""
     for _ in range(ROUNDS):
-        done = post_due(context, stop)
+        done = post_due(site, stop)
         if not (done.published or done.edited):
             break
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         return [_outcome(row) for row in posts.since(tx, since)]
 
 
@@ -80,12 +80,12 @@ def _outcome(row: RowMapping) -> PostOutcome:
     return PostOutcome(*(row[name] for name in names))
 
 
-def find_article(context: Context, name: str) -> Article:
+def find_article(site: Site, name: str) -> Article:
     """The article of this key, id, slug or URL; ``latest`` is the newest.
 
     :raises SiteError: there is none.
     """
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         offered = article_rows.newest(tx)
     for article in offered:
         if name == "latest" or name in (article.key, article.id, article.slug, article.url):
@@ -94,23 +94,21 @@ def find_article(context: Context, name: str) -> Article:
     raise SiteError(f"there is no article {name!r}{hint}")
 
 
-def preview_post(context: Context, article: Article, channel: str) -> Preview:
+def preview_post(site: Site, article: Article, channel: str) -> Preview:
     """What the channel would get of the article, and what it costs."""
-    return posting.preview(article, posting.channel_table(context.settings, channel), context.settings)
+    return posting.preview(article, posting.channel_table(site.settings, channel), site.settings)
 
 
-def requests_of(context: Context, article: Article, channel: str, now: datetime) -> bytes:
+def requests_of(site: Site, article: Article, channel: str, now: datetime) -> bytes:
     """The exact requests, with secrets masked."""
-    return posting.dry_run(article, posting.channel_table(context.settings, channel), context.settings, now)
+    return posting.dry_run(article, posting.channel_table(site.settings, channel), site.settings, now)
 
 
-def post_now(context: Context, article: Article, channel: str) -> Posted:
+def post_now(site: Site, article: Article, channel: str) -> Posted:
     """Post an article on one channel now, whatever window and spacing say; never a second time."""
-    return posting.post_now(
-        context.store, context.settings, article, channel, fetch=image_fetcher(context), clock=context.today
-    )
+    return posting.post_now(site.store, site.settings, article, channel, fetch=image_fetcher(site), clock=site.now_utc)
 
 
-def try_channel(context: Context, name: str) -> str:
+def try_channel(site: Site, name: str) -> str:
     """Ask a channel who we are; a paused one goes on when it answers."""
-    return posting.try_channel(context.store, context.settings, name, clock=context.today)
+    return posting.try_channel(site.store, site.settings, name, clock=site.now_utc)

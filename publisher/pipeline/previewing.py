@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from publisher import editions
-from publisher import preview as previews
-from publisher.addresses import parse_address
-from publisher.composing import digest_named
+from publisher.digests import planning as editions
+from publisher.digests import preview as previews
+from publisher.digests.composing import digest_named
+from publisher.digests.preview import Preview
 from publisher.errors import DeliveryError, SiteError
+from publisher.lib.addresses import parse_address
 from publisher.mail.transport import Outgoing, Result
 from publisher.model import Article, Edition
 from publisher.pipeline.collecting import peek
-from publisher.pipeline.context import Context
 from publisher.pipeline.planning import share_links_of
 from publisher.pipeline.sending import transport_of
-from publisher.preview import Preview
+from publisher.pipeline.site import Site
 from publisher.settings.digests import DigestSettings
 from publisher.store import articles as article_rows
 from publisher.store import editions as edition_rows
@@ -31,18 +31,18 @@ class NextEdition:
     fresh: bool
 
 
-def next_edition(context: Context, digest_name: str = "") -> NextEdition:
+def next_edition(site: Site, digest_name: str = "") -> NextEdition:
     """What a reader of everything would get next.
 
     :param digest_name: empty means the first of the settings.
     :raises SettingsError: there is no such digest.
     :raises SiteError: there is no article at all.
     """
-    digest = digest_named(context.settings, digest_name or context.settings.digests[0].name)
-    offered, _ = peek(context)
+    digest = digest_named(site.settings, digest_name or site.settings.digests[0].name)
+    offered, _ = peek(site)
     if not offered:
         raise SiteError("there is no article to show; write one into a source's folder first")
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         positions = article_rows.positions(tx)
         furthest = planning.furthest(tx, digest.name)
         last = next(iter(edition_rows.listing(tx, digest=digest.name, limit=1)), None)
@@ -52,8 +52,8 @@ def next_edition(context: Context, digest_name: str = "") -> NextEdition:
         id=0,
         digest=digest.name,
         number=1 if last is None else last.number + 1,
-        title=digest.title or context.settings.publication.title,
-        created=context.today(),
+        title=digest.title or site.settings.publication.title,
+        created=site.now_utc(),
         articles=chosen or tuple(offered[: digest.max_articles]),
     )
     return NextEdition(edition, fresh=bool(chosen))
@@ -66,25 +66,25 @@ def _choose(offered: list[Article], had: set[str], digest: DigestSettings, *, fi
     return editions.next_edition(waiting, (), digest.max_articles)
 
 
-def preview(context: Context, digest_name: str = "", *, template: str = "", language: str = "") -> tuple[Preview, bool]:
+def preview(site: Site, digest_name: str = "", *, template: str = "", language: str = "") -> tuple[Preview, bool]:
     """The real message of the next edition, taken apart; and whether there is anything new in it.
 
     :raises RenderError: a template is wrong; names file and line.
     """
-    found = next_edition(context, digest_name)
+    found = next_edition(site, digest_name)
     shown = previews.preview(
         found.edition,
-        context.settings,
-        date=context.today(),
+        site.settings,
+        date=site.now_utc(),
         template=template,
         language=language,
-        share_links=share_links_of(found.edition.articles, context),
+        share_links=share_links_of(found.edition.articles, site),
     )
     return shown, found.fresh
 
 
 def send_test(
-    context: Context, digest_name: str, addresses: Sequence[str], *, language: str = ""
+    site: Site, digest_name: str, addresses: Sequence[str], *, language: str = ""
 ) -> list[tuple[str, Result]]:
     """Send the next edition to ``addresses``, its subject marked as a test; the ledger knows nothing of it.
 
@@ -92,16 +92,16 @@ def send_test(
     :raises DeliveryError: the transport cannot work on this machine.
     """
     people = [parse_address(address).text for address in addresses]
-    found = next_edition(context, digest_name)
-    links = share_links_of(found.edition.articles, context)
+    found = next_edition(site, digest_name)
+    links = share_links_of(found.edition.articles, site)
     outgoing = []
     for number, address in enumerate(people):
         message = previews.trial_message(
-            found.edition, context.settings, address, date=context.today(), language=language, share_links=links
+            found.edition, site.settings, address, date=site.now_utc(), language=language, share_links=links
         )
         identifier = message.partition(b"\r\nMessage-ID: <")[2].partition(b">")[0].decode("ascii")
-        outgoing.append(Outgoing(number, context.settings.sender.address, address, message, identifier))
-    transport = transport_of(context)
+        outgoing.append(Outgoing(number, site.settings.sender.address, address, message, identifier))
+    transport = transport_of(site)
     try:
         results = {one.delivery: result for one, result in transport.deliver(outgoing, intent=lambda _: None)}
     finally:

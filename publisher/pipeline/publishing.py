@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from publisher import delivery
-from publisher.documents import Problem
+from publisher.articles.documents import Problem
 from publisher.mail.transport import never
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import Collected, collect
-from publisher.pipeline.context import Context, Progress, silent
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.posting import PostOutcome, post_all
 from publisher.pipeline.sending import drain, transport_of
+from publisher.pipeline.site import Progress, Site, silent
 from publisher.store import deliveries
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Account
@@ -111,24 +111,24 @@ class Published:
         }
 
 
-def publish(context: Context, *, progress: Progress = silent, stop: Callable[[], bool] = never) -> Published:
+def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool] = never) -> Published:
     """Collect, build, send and post everything that is due now."""
-    started = context.now()
-    joined = join_audience(context)  # first: whoever is there before an article is released gets it
-    collected = collect(context, progress=progress)
+    started = site.now()
+    joined = join_audience(site)  # first: whoever is there before an article is released gets it
+    collected = collect(site, progress=progress)
     assert collected is not None
     result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
     planned: list[Planned] = []
     while not stop():
         # At most ``max_articles`` an edition: what is left over makes the next one.
-        more = plan_editions(context)
+        more = plan_editions(site)
         planned += more
-        freeze_due(context, progress=progress)
+        freeze_due(site, progress=progress)
         if not more:
             break
-    result.sent = _send(context, [one.edition_id for one in planned], progress, stop)
-    result.posts = post_all(context, started, stop)
-    with context.store.read() as tx:
+    result.sent = _send(site, [one.edition_id for one in planned], progress, stop)
+    result.posts = post_all(site, started, stop)
+    with site.store.read() as tx:
         for one in planned:
             row = next(row for row in edition_rows.listing(tx, digest=one.digest) if row.id == one.edition_id)
             account = deliveries.account(tx, one.edition_id)
@@ -136,14 +136,14 @@ def publish(context: Context, *, progress: Progress = silent, stop: Callable[[],
     return result
 
 
-def _send(context: Context, editions: list[int], progress: Progress, stop: Callable[[], bool]) -> int:
-    transport = transport_of(context)
+def _send(site: Site, editions: list[int], progress: Progress, stop: Callable[[], bool]) -> int:
+    transport = transport_of(site)
     deadline, sent = time.monotonic() + PATIENCE_SECONDS, 0
     try:
         while not stop():
-            done = drain(context, stop, transport=transport)
+            done = drain(site, stop, transport=transport)
             sent += done.sent
-            with context.store.read() as tx:
+            with site.store.read() as tx:
                 accounts = [deliveries.account(tx, edition_id) for edition_id in editions]
             total = sum(account.audience for account in accounts)
             if total:
@@ -151,7 +151,7 @@ def _send(context: Context, editions: list[int], progress: Progress, stop: Calla
             if done.tried:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             if not done.more or time.monotonic() > deadline:
-                delivery.sweep(context.store, context.settings.journal, context.clock)
+                delivery.sweep(site.store, site.settings.journal, site.clock)
                 return sent
             if done.wait:
                 time.sleep(min(done.wait, 1.0))

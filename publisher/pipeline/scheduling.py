@@ -13,37 +13,37 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from publisher.pipeline.context import Context
+from publisher.lib.schedules import AtOnce, Cron, WhenReady, parse_rule
 from publisher.pipeline.planning import Planned, plan_editions
-from publisher.schedules import AtOnce, Cron, WhenReady, parse_rule
+from publisher.pipeline.site import Site
 from publisher.store import schedules
 from publisher.store.schedules import Wanted
 from publisher.store.tables import article, edition, edition_article
 
 
-def plan_due(context: Context) -> list[Planned]:
+def plan_due(site: Site) -> list[Planned]:
     """Plan every digest whose time has come; readers with a cadence of their own are planned whenever due."""
-    now = context.now()
-    rules = {digest.name: parse_rule(digest.schedule) for digest in context.settings.digests}
-    zone = context.settings.publication.timezone
+    now = site.now()
+    rules = {digest.name: parse_rule(digest.schedule) for digest in site.settings.digests}
+    zone = site.settings.publication.timezone
     wanted = {
         f"digest:{digest.name}": Wanted(rule, zone, digest.catch_up, digest.catch_up_minutes * 60)
-        for digest in context.settings.digests
+        for digest in site.settings.digests
         if isinstance(rule := rules[digest.name], Cron)
     }
-    with context.store.read() as tx:
+    with site.store.read() as tx:
         stale = schedules.needs_sync(tx, wanted, now=now)
         slots = schedules.claimed(tx)
         some_due = any(slot is not None and slot <= now for slot in schedules.upcoming(tx).values())
         fired = {name for name, rule in rules.items() if _is_ready(tx, name, rule)}
     if stale or some_due:
-        with context.store.begin() as tx:
+        with site.store.begin() as tx:
             schedules.sync(tx, wanted, now=now)
             slots += schedules.claim_due(tx, now=now)
     fired |= {name.removeprefix("digest:") for name, _ in slots}
-    planned = plan_editions(context, fired=fired)
+    planned = plan_editions(site, fired=fired)
     if slots:
-        with context.store.begin() as tx:
+        with site.store.begin() as tx:
             for name, slot in slots:
                 schedules.settled(tx, name, slot)
     return planned

@@ -16,28 +16,31 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from publisher import delivery, editions, links, tracking
-from publisher.composing import signer_for
+from publisher import delivery
+from publisher.digests import planning
+from publisher.digests.composing import signer_for
 from publisher.errors import DeliveryError
+from publisher.lib import links
 from publisher.mail.compiled import CompiledEdition, Recipient
-from publisher.mail.inbound.verp import bounce_address, unsubscribe_address
+from publisher.mail.feedback.verp import bounce_address, unsubscribe_address
 from publisher.mail.transport import Outgoing, Transport, never
 from publisher.mail.transports import open_transport
-from publisher.pipeline.context import Context
+from publisher.pipeline.site import Site
 from publisher.settings import Settings
 from publisher.store import Store, keys
 from publisher.store import editions as edition_rows
 from publisher.store import tracking as tracking_rows
 from publisher.store.chunks import DeliveryRow, EditionRow
 from publisher.store.rates import reserver
+from publisher.subscribers import tracking
 
 #: Compiled variants a process keeps at hand; each is a few hundred kilobytes.
 KEPT_VARIANTS = 16
 
 
-def composer(context: Context) -> delivery.Composer:
+def composer(site: Site) -> delivery.Composer:
     """What :func:`publisher.delivery.drain` asks for each message."""
-    settings, store = context.settings, context.store
+    settings, store = site.settings, site.store
     signer = signer_for(settings)
     base_url = settings.publication.base_url
     domain, from_address = settings.mail.return_domain, settings.sender.address
@@ -55,7 +58,7 @@ def composer(context: Context) -> delivery.Composer:
             raise DeliveryError(f"edition {edition_id} has no variant {variant!r}", permanent=True)
         held = (article for article in edition.articles if article.id in recipe.article_ids)
         web_url = links.web_version_url(base_url, keyring, edition_id, int(variant))
-        return CompiledEdition.from_bytes(stored), editions.topics_of(held), web_url
+        return CompiledEdition.from_bytes(stored), planning.topics_of(held), web_url
 
     @lru_cache(maxsize=KEPT_VARIANTS)
     def instant(second: int) -> datetime:
@@ -76,7 +79,7 @@ def composer(context: Context) -> delivery.Composer:
             preferences_url=links.preferences_url(base_url, keyring, subscriber_id),
             web_url=web_url,
             date=instant(int(row.first_attempt)),
-            topics=editions.reasons(topics, row.follows),
+            topics=planning.reasons(topics, row.follows),
             mark=tracking.reader_mark(settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined),
         )
         message = variant.message(recipient)
@@ -91,9 +94,9 @@ def composer(context: Context) -> delivery.Composer:
     return compose
 
 
-def transport_of(context: Context) -> Transport:
+def transport_of(site: Site) -> Transport:
     """The transport that the settings name, holding to the rates that all workers share."""
-    return open_transport(context.settings, reserver(context.store))
+    return open_transport(site.settings, reserver(site.store))
 
 
 class _Kept(threading.local):
@@ -106,15 +109,15 @@ class _Kept(threading.local):
         self._of: tuple[Settings, Store, int] | None = None
         self._transport: Transport | None = None
 
-    def transport(self, context: Context) -> Transport:
+    def transport(self, site: Site) -> Transport:
         """The kept one, or a new one where the settings, the store or (after a fork) the process are others."""
-        of = (context.settings, context.store, os.getpid())
+        of = (site.settings, site.store, os.getpid())
         known = self._of
         same = known is not None and known[0] is of[0] and known[1] is of[1] and known[2] == of[2]
         if self._transport is None or not same:
             if self._transport is not None and known is not None and known[2] == of[2]:
                 self._transport.close()
-            self._of, self._transport = of, transport_of(context)
+            self._of, self._transport = of, transport_of(site)
         return self._transport
 
 
@@ -122,7 +125,7 @@ _kept = _Kept()
 
 
 def drain(
-    context: Context,
+    site: Site,
     stop: Callable[[], bool] = never,
     *,
     transport: Transport | None = None,
@@ -133,15 +136,15 @@ def drain(
     :raises DeliveryError: the transport cannot work on this machine.
     :raises StoreError: the database is gone; nothing is lost.
     """
-    own = transport or _kept.transport(context)
+    own = transport or _kept.transport(site)
     done = delivery.Drained()
     try:
         done = delivery.drain(
-            context.store,
+            site.store,
             own,
-            composer(context),
-            context.clock,
-            journal_directory=context.settings.journal,
+            composer(site),
+            site.clock,
+            journal_directory=site.settings.journal,
             options=options or delivery.Options(),
             stop=stop,
         )

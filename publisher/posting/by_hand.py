@@ -60,9 +60,9 @@ def channel_table(settings: Settings, name: str) -> ChannelSettings:
 
 def preview(article: Article, table: ChannelSettings, settings: Settings) -> Preview:
     """The post that ``article`` would become: the same renderer and the same cut as the real one."""
-    channel = open_channel(table, settings.site, dry_run=True)
+    channel = open_channel(table, settings.directory, dry_run=True)
     try:
-        made = compose(article, channel, table, settings.as_publication(), settings.site)
+        made = compose(article, channel, table, settings.as_publication(), settings.directory)
     except MastheadError as error:
         return Preview(table.name, table.kind, channel.label, (), (), channel.limit, article.url, problem=str(error))
     counts = tuple(channel.count(text) for text in made.texts)
@@ -71,7 +71,7 @@ def preview(article: Article, table: ChannelSettings, settings: Settings) -> Pre
 
 def requests(article: Article, table: ChannelSettings, settings: Settings, now: datetime) -> list[Request]:
     """The exact requests that would publish ``article``, in their order; images are not fetched for a look."""
-    channel = open_channel(table, settings.site, dry_run=True)
+    channel = open_channel(table, settings.directory, dry_run=True)
     return _requests(article, table, settings, channel, now)
 
 
@@ -82,7 +82,7 @@ def dry_run(article: Article, table: ChannelSettings, settings: Settings, now: d
 
     :raises ChannelError: no cut makes it fit.
     """
-    channel = open_channel(table, settings.site, dry_run=True)
+    channel = open_channel(table, settings.directory, dry_run=True)
     made = _requests(article, table, settings, channel, now)
     return b"\n\n".join(channel.vault.mask_bytes(request.to_bytes()) for request in made) + b"\n"
 
@@ -91,7 +91,7 @@ def _requests(
     article: Article, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
 ) -> list[Request]:
     publication = settings.as_publication()
-    made = compose(article, channel, table, publication, settings.site)
+    made = compose(article, channel, table, publication, settings.directory)
     content = content_of(article, made, publication)
     found: list[Request] = []
     for part, text in enumerate(made.texts):
@@ -119,7 +119,7 @@ def post_now(
     :raises ChannelError: it is on the channel already, or may be.
     """
     table = channel_table(settings, name)
-    channel = open_channel(table, settings.site)
+    channel = open_channel(table, settings.directory)
     with store.begin() as tx:
         posts.see_channel(tx, name, table.kind, clock().timestamp())
         posts.unskip(tx, name, article.id)
@@ -152,7 +152,7 @@ def try_channel(
     :raises ChannelError: what the platform says is wrong.
     """
     table = channel_table(settings, name)
-    channel = open_channel(table, settings.site, dry_run=False)
+    channel = open_channel(table, settings.directory, dry_run=False)
     with store.begin() as tx:
         posts.see_channel(tx, name, table.kind, clock().timestamp())
         state = posts.channel_state(tx, name)

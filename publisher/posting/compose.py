@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 
 from publisher.channels import BaseChannel, Draft
 from publisher.errors import ChannelError
+from publisher.lib.text import one_line, slugify
 from publisher.model import Article, Publication
 from publisher.rendering.posts import post_text, tidy
 from publisher.settings.channels import ChannelSettings
-from publisher.text import one_line, slugify
 
 _WORD = re.compile(r"[^\W_]+")
 _PLACEHOLDER = re.compile(r"\{(title|summary|url|hashtags)\}")

@@ -16,8 +16,8 @@ from publisher.channels import BaseChannel, Draft, Picture
 from publisher.channels._http import Line
 from publisher.channels._media import PictureLimit, fit_picture
 from publisher.errors import NotSent
+from publisher.lib.text import one_line, shorten
 from publisher.settings.channels import ChannelSettings
-from publisher.text import one_line, shorten
 
 #: Gets at most a bounded number of bytes from a hostile URL; raises :class:`~publisher.errors.MastheadError`.
 Fetch = Callable[[str], bytes]

@@ -50,7 +50,7 @@ def check_channels(settings: Settings) -> None:
     :raises SettingsError: one line that names channel, option, value and what was expected.
     """
     for table in settings.channels:
-        open_channel(table, settings.site)
+        open_channel(table, settings.directory)
 
 
 def queue_posts(
@@ -74,7 +74,7 @@ def queue_posts(
         return hashed[article.id]
 
     for table in settings.channels:
-        channel = open_channel(table, settings.site)
+        channel = open_channel(table, settings.directory)
         try:
             _queue_channel(store, settings, table, channel, ordered, now, report, old, revision_of)
         except RenderError as error:  # a template of one channel stops no other
@@ -170,7 +170,7 @@ def post_rows(
     reason = ""
     status = PostStatus.RECORDED if table.dry_run else PostStatus.QUEUED
     try:
-        composition = compose(article, channel, table, publication, settings.site)
+        composition = compose(article, channel, table, publication, settings.directory)
     except ChannelError as error:
         composition, status, reason = Composition("", ("",), article.url, 0), PostStatus.FAILED, str(error)
     content = json.dumps(content_of(article, composition, publication), ensure_ascii=False)

@@ -39,11 +39,11 @@ from publisher.errors import (
     RateLimited,
     SettingsError,
 )
+from publisher.lib.schedules import WhenReady, parse_rule
 from publisher.model import PostStatus
 from publisher.posting import timing
 from publisher.posting.compose import draft_of, fitted
 from publisher.posting.pictures import Fetch, add_pictures, same_picture
-from publisher.schedules import WhenReady, parse_rule
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, posts
@@ -183,7 +183,7 @@ class _Sender:
         self.only = None if only is None else set(only)
         self.zone = ZoneInfo(settings.publication.timezone)
         self.report = SendReport()
-        self.channel: BaseChannel = open_channel(table, settings.site, dry_run=False)
+        self.channel: BaseChannel = open_channel(table, settings.directory, dry_run=False)
         self.memory: dict[str, Any] = {}
 
     def run(self) -> SendReport:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from publisher.schedules import Cron, Rule, WhenReady, next_slot
+from publisher.lib.schedules import Cron, Rule, WhenReady, next_slot
 from publisher.settings.channels import parse_window
 
 #: Seconds before each look at whether an unknown post is out there; platforms list a post some time after it.

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree, html
 
-from publisher.text import one_line, strip_tags
+from publisher.lib.text import one_line, strip_tags
 
 COLUMNS = 72
 

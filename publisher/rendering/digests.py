@@ -121,11 +121,11 @@ def render_digest(
 
 def _renderer(settings: Settings, template: str) -> Callable[[dict[str, object]], tuple[str, str, str]]:
     names = tuple(f"email/{template}/{part}" for part in ("subject.txt", "body.html", "body.txt"))
-    folders = [settings.site / "templates", packaged_templates()]
+    folders = [settings.directory / "templates", packaged_templates()]
     if not any((folder / names[1]).is_file() for folder in folders):
         known = sorted({path.parent.name for f in folders for path in f.glob("email/[!_]*/body.html")})
         raise RenderError(f'no template "{template}" in templates/email; there are: {", ".join(known)}')
-    if has_own_templates(settings.site):
+    if has_own_templates(settings.directory):
         return lambda values: _three(render_confined(folders, names, values))
     env = environment(None)
     return lambda values: _three([render(env, name, values) for name in names])

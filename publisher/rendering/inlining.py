@@ -31,7 +31,7 @@ from publisher.errors import CompositionRefused
 
 SECONDS = 10.0
 MAX_BYTES = 512 * 1024
-#: premailer silently drops what is nested deeper than 254; articles may have 200 (publisher/sanitise.py).
+#: premailer silently drops what is nested deeper than 254; articles may have 200 (publisher/lib/sanitise.py).
 MAX_DEPTH = 240
 MAX_STYLE_BYTES = 64 * 1024
 MEMORY = 1024 * 1024 * 1024

@@ -15,7 +15,7 @@ from functools import lru_cache
 from babel import Locale, localedata
 from babel.dates import format_date
 
-from publisher.text import isolated, listed
+from publisher.lib.text import isolated, listed
 
 #: Scripts written from right to left, by the languages that use them by default.
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})

@@ -198,7 +198,7 @@ def render_notice(settings: Settings, kind: str, language: str, *, url: str, lea
         "dark": dark,
         "on_dark": _on(dark),
     }
-    env = _environment(settings.site)
+    env = _environment(settings.directory)
     wrapped = {word: wrap(text, first="", rest="") for word, text in values["words"].items()}
     return RenderedNotice(
         subject.replace("{name}", name),

@@ -29,7 +29,7 @@ _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "p
 
 
 def trusted_html(html: str) -> Markup:
-    """Mark HTML as safe to stand in a page; only for what :mod:`publisher.sanitise` made."""
+    """Mark HTML as safe to stand in a page; only for what :mod:`publisher.lib.sanitise` made."""
     return Markup(html)  # noqa: S704  the one place where sanitised HTML enters a page
 
 

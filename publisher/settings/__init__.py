@@ -15,9 +15,11 @@ instance ``MASTHEAD_DATABASE__URL``; its value is read as TOML where it parses a
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from publisher.settings.feedback import FeedbackSettings
 from publisher.settings.feeds import FeedSettings, FeedsSettings, WebSubSettings
 from publisher.settings.mail import MailSettings, SenderSettings
 from publisher.settings.publication import AudienceSettings, PublicationSettings, SourceSettings
+from publisher.settings.renamed import rename
 from publisher.settings.runtime import DatabaseSettings, WebSettings, WorkerSettings
 from publisher.settings.subscribing import SubscribingSettings
 from publisher.settings.tracking import TrackingSettings
@@ -42,11 +45,13 @@ __all__ = ["Secret", "Settings", "describe_settings", "load_settings"]
 FILE_NAME = "publication.toml"
 ENVIRONMENT_PREFIX = "MASTHEAD_"
 
+log = logging.getLogger(__name__)
+
 
 class Settings(Table):
-    """Everything an operator decides, plus ``site``: the directory it was read from."""
+    """Everything an operator decides, plus ``directory``: the directory it was read from."""
 
-    site: Path = Field(
+    directory: Path = Field(
         default=Path("."), exclude=True, description="The site directory; set by --site, never in the file."
     )
     publication: PublicationSettings
@@ -99,12 +104,12 @@ class Settings(Table):
     @property
     def state(self) -> Path:
         """The directory that is ours: database, outbox, built feeds."""
-        return self.site / "state"
+        return self.directory / "state"
 
     @property
     def journal(self) -> Path:
         """The directory of the senders' journals."""
-        return self.site / self.worker.journal
+        return self.directory / self.worker.journal
 
     @property
     def database_url(self) -> str:
@@ -112,27 +117,34 @@ class Settings(Table):
         return self.database.url or f"sqlite:///{self.state / 'masthead.db'}"
 
 
-def load_settings(site: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read ``site/publication.toml``.
+def load_settings(directory: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read ``directory/publication.toml``.
 
     :raises SettingsError: one line that names the file, the key, its value and what was expected.
     """
-    path = site / FILE_NAME
+    path = directory / FILE_NAME
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"no {FILE_NAME} in {site}; make one with: masthead init {site}") from None
+        raise SettingsError(f"no {FILE_NAME} in {directory}; make one with: masthead init {directory}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     _override(raw, os.environ if environment is None else environment)
-    if "site" in raw:
-        raise SettingsError(f"{path}: site = {raw['site']!r}: unknown key")
+    for line in rename(raw):
+        _warn_once(f"{path}: {line}")
+    if "directory" in raw:
+        raise SettingsError(f"{path}: directory = {raw['directory']!r}: unknown key")
     try:
-        return Settings.model_validate({**raw, "site": site.resolve()})
+        return Settings.model_validate({**raw, "directory": directory.resolve()})
     except ValidationError as error:
         raise SettingsError(f"{path}: {_one_line(error)}") from None
+
+
+@lru_cache(maxsize=256)
+def _warn_once(line: str) -> None:
+    log.warning("%s", line)
 
 
 def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -175,7 +187,7 @@ def describe_settings() -> Iterator[tuple[str, str, str]]:
 def _describe(model: type[Table], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         inner = _table_of(field.annotation)
-        if name == "site" and not prefix:
+        if name == "directory" and not prefix:
             continue
         if inner is not None:
             many = "tuple" in str(field.annotation)

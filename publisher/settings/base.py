@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from publisher.errors import SettingsError
@@ -18,6 +19,46 @@ class Table(BaseModel):
     """A table of the file: unknown keys are errors, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=False)
+
+
+class FamilyTable(Table):
+    """A table whose ``kind`` names a member of a family: its other keys are that member's own ``Options``.
+
+    They are kept as they stand and read by the room that has the family, with :func:`read_options`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that this table itself does not know."""
+        return dict(self.model_extra or {})
+
+
+OptionsT = TypeVar("OptionsT", bound=Table)
+
+
+def read_options(options: type[OptionsT], values: Mapping[str, Any], *, where: str, label: str) -> OptionsT:
+    """The options of one member of a family.
+
+    :param where: the table as an operator knows it, for the message: ``channels[news].options``.
+    :param label: what the member is called in messages.
+    :raises SettingsError: one line that names key, value and what was expected; never a secret.
+    """
+    try:
+        return options.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    key = ".".join([where, *map(str, first["loc"])])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(options.model_fields) or "none"
+        raise SettingsError(f"{key}: unknown key; {label} knows {known}")
+    if first["type"] == "missing":
+        raise SettingsError(f"{key}: missing; a value is required")
+    if first["type"] == "secret_in_file":  # its input is the secret itself
+        raise SettingsError(f"{key}: {message}")
+    raise SettingsError(f"{key} = {first['input']!r}: {message}")
 
 
 class Secret(Table):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from publisher.schedules import parse_rule
+from publisher.lib.schedules import parse_rule
 from publisher.settings.base import Name, Table
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

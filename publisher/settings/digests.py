@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from publisher.schedules import CatchUp, parse_rule
+from publisher.lib.schedules import CatchUp, parse_rule
 from publisher.settings.base import Name, Table
 
 

@@ -58,7 +58,7 @@ class PublicationSettings(Table):
 
 
 class SourceSettings(Table):
-    kind: Name = Field(default="markdown", description="A file name of publisher/sources: markdown, page.")
+    kind: Name = Field(default="markdown", description="A file name of publisher/articles/sources: markdown, page.")
     path: SitePath = Field(default="articles", description="Directory, relative to the site and inside it.")
     section: str = Field(default="", description="Section of articles that name none.")
     author: str = Field(default="", description="Author of articles that name none. Default: the publication's.")

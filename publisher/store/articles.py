@@ -14,17 +14,17 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
+from publisher.lib.text import body_hash
 from publisher.model import Article, article_from_dict, article_to_dict, canonical_json
 from publisher.store import topics
 from publisher.store.tables import article as table
-from publisher.text import body_hash
 
 Change = Literal["new", "changed", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownArticle:
-    """What tells whether a document is an article we have: :mod:`publisher.identity` decides on it."""
+    """What tells whether a document is an article we have: :mod:`publisher.articles.identity` decides on it."""
 
     id: str
     key: str

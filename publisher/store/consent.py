@@ -38,7 +38,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.addresses import Address
+from publisher.lib.addresses import Address
 from publisher.store import meta
 from publisher.store.dialect import alone, insert
 from publisher.store.tables import Id, metadata
@@ -236,7 +236,7 @@ def queue_notice(
     subscriber_id: int | None = None,
     signup_id: int | None = None,
 ) -> int:
-    """Queue a mail of our own; the worker sends it (:func:`publisher.notices.send_due_notices`)."""
+    """Queue a mail of our own; the worker sends it (:func:`publisher.subscribers.notices.send_due_notices`)."""
     values = {"kind": kind, "address": address, "language": language, "created": now, "due": now}
     row = notice.insert().values(subscriber_id=subscriber_id, signup_id=signup_id, **values).returning(notice.c.id)
     return int(tx.execute(row).scalar_one())

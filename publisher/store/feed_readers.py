@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Connection, Double, Index, Table, Text, delete, func, select
 
+from publisher.lib.text import one_line
 from publisher.store.dialect import insert
 from publisher.store.tables import metadata
-from publisher.text import one_line
 
 #: An aggregator that has not polled for this long (seconds) reads the feed no more.
 GONE_AFTER = 30 * 86_400.0

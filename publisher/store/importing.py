@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from publisher.addresses import Address
+from publisher.lib.addresses import Address
 from publisher.store import articles, meta
 from publisher.store.database import Store
 from publisher.store.subscribers import hashed

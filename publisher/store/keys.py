@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from publisher.lib.tokens import Keyring
 from publisher.store import meta
-from publisher.tokens import Keyring
 
 
 def keyring(tx: Connection) -> Keyring:

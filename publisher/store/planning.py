@@ -2,7 +2,7 @@
 
 ::
 
-    released(), readers()  →  publisher.editions.plan (pure)  →  edition + advance() for each group of readers
+    released(), readers()  →  publisher.digests.planning.plan (pure)  →  edition + advance() for each group of readers
                                                                  └ cursor, next slot, and who is in which variant
 
 An ``advance`` moves only readers that still stand where the planner saw them. Fewer rows moved than asked for

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Column, Connection, Double, ForeignKey, Index, Table, Text, delete, select, update
 
+from publisher.lib.tokens import hash_secret, new_secret
 from publisher.store.dialect import insert
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import Id, metadata, subscriber
-from publisher.tokens import hash_secret, new_secret
 
 #: Private feeds that one subscriber may hold open at once; the oldest closes when one more is issued.
 MOST_FEEDS = 10

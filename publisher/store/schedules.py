@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from publisher.schedules import CatchUp, Cron, decide, next_slot
+from publisher.lib.schedules import CatchUp, Cron, decide, next_slot
 from publisher.store.dialect import insert
 from publisher.store.tables import schedule, schedule_run
 

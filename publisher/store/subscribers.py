@@ -1,6 +1,6 @@
 """Subscribers, what they asked for, and who is never mailed.
 
-An address is unique by its key (:mod:`publisher.addresses`). A suppression is kept by a keyed hash (HMAC) of it:
+An address is unique by its key (:mod:`publisher.lib.addresses`). A suppression is kept by a keyed hash (HMAC) of it:
 it outlives the deletion of its subscriber and holds when the address is imported again, and the table tells
 nobody an address. The key is made once per database (:func:`publisher.store.meta.secret_key`).
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select, update
 
-from publisher.addresses import parse_address
+from publisher.lib.addresses import parse_address
 from publisher.model import Subscriber
 from publisher.store import articles, meta
 from publisher.store.dialect import insert

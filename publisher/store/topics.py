@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from sqlalchemy import JSON, Column, Connection, ForeignKey, Index, Select, Table, Text, cast, delete, func, select
 
+from publisher.lib.text import slugify
 from publisher.model import Article, article_from_dict
 from publisher.store.tables import article, metadata
-from publisher.text import slugify
 
 Kind = Literal["section", "tag", "author"]
 

@@ -1,6 +1,6 @@
 """``python -m publisher.web --site DIR [--fd N | --host H --port P]``: serve the pages until TERM.
 
-Started by :mod:`publisher.supervisor` with a bound socket, or alone behind nginx.
+Started by :mod:`publisher.cli.supervisor` with a bound socket, or alone behind nginx.
 """
 
 from __future__ import annotations

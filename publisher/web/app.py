@@ -23,28 +23,16 @@ from starlette.routing import BaseRoute, Mount, Route
 import feeds
 from publisher.settings import Settings
 from publisher.store import Store, topics
-from publisher.web import (
-    desk,
-    editions,
-    files,
-    hooks,
-    metrics,
-    outbox,
-    pages,
-    posts,
-    preferences,
-    problems,
-    robots,
-    sending,
-    subscribe,
-    track,
-    unsubscribe,
-    websub,
-)
-from publisher.web import feeds as feed_pages
-from publisher.web.paths import section_path
-from publisher.web.security import BodyLimit, SecurityHeaders
-from publisher.web.site import NavLink, Site, remembered
+from publisher.web.desk import home, metrics, outbox, posts, sending
+from publisher.web.feedback import webhooks
+from publisher.web.feeds import public as feed_pages
+from publisher.web.feeds import websub
+from publisher.web.frame import problems
+from publisher.web.frame.frame import NavLink, Site, remembered
+from publisher.web.frame.paths import section_path
+from publisher.web.frame.security import BodyLimit, SecurityHeaders
+from publisher.web.site import editions, files, pages, robots
+from publisher.web.subscribers import preferences, subscribe, tracking, unsubscribe
 
 #: The parts whose routes make up the site, in the order they are tried.
 PARTS = (
@@ -61,8 +49,8 @@ PARTS = (
     subscribe,
     preferences,
     unsubscribe,
-    hooks,
-    track,
+    webhooks,
+    tracking,
 )
 #: Sections in the head of a page, the largest first.
 MOST_SECTIONS = 8
@@ -96,7 +84,7 @@ def application(site: Site) -> Starlette:
     def front(request: Request) -> Response:
         # The operator may look at the readers' page too.
         if site.is_desk(request) and request.query_params.get("as") != "reader":
-            return desk.home(site, request)
+            return home.home(site, request)
         return pages.home(site, request)
 
     routes: list[BaseRoute] = [Route("/", front)]

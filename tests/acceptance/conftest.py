@@ -77,7 +77,7 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def publish(site: Path) -> Callable[[], pipeline.Published]:
     def once() -> pipeline.Published:
-        context = pipeline.open_context(site)
+        context = pipeline.open_site(site)
         try:
             return pipeline.publish(context)
         finally:

@@ -85,7 +85,7 @@ def test_the_page_shows_it_as_words(published, site):
     from publisher import pipeline
     from publisher.web.app import create_app
 
-    context = pipeline.open_context(site)
+    context = pipeline.open_site(site)
     try:
         client = TestClient(create_app(context.settings, context.store), base_url="https://slow.example")
         (hostile,) = [article for article in published.collected.new if article.title.startswith("Breaking")]

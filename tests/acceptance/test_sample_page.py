@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from publisher.articles.sources import read
 from publisher.settings.publication import PublicationSettings, SourceSettings
-from publisher.sources import read
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 

@@ -20,10 +20,10 @@ from publisher.delivery import Options, drain, pause, resume, wait_until_clear
 from publisher.errors import DeliveryError, StoreError
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
 from publisher.store import deliveries, subscribers
-from tests.faults.relay import FaultyRelay, Habits
+from tests.fakes.relay import FaultyRelay, Habits
+from tests.fakes.sending_worker import composer
 from tests.faults.test_relay_faults import LONG, check, sending
 from tests.faults.test_relay_faults import url as url  # the fixture
-from tests.faults.worker import composer
 
 HOUR = 3600.0
 

@@ -28,8 +28,8 @@ from publisher.model import Article
 from publisher.store import Store, articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.deliveries import Account
 from publisher.store.subscribers import NewSubscriber
-from tests.faults.relay import FaultyRelay, Habits, Memory
-from tests.faults.worker import Orders
+from tests.fakes.relay import FaultyRelay, Habits, Memory
+from tests.fakes.sending_worker import Orders
 
 LONG = os.environ.get("FAULTS") == "long"
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ class Sending:
     kills: int = 0
 
     def hire(self) -> None:
-        command = [sys.executable, "-m", "tests.faults.worker", json.dumps(asdict(self.orders))]
+        command = [sys.executable, "-m", "tests.fakes.sending_worker", json.dumps(asdict(self.orders))]
         self.workers.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
     def kill_one(self, chooser: random.Random) -> None:

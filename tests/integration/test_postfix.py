@@ -24,8 +24,8 @@ import pytest
 from publisher.mail.transport import Outcome, Outgoing
 from publisher.mail.transports.smtp import Transport
 from tests.conftest import absent
-from tests.faults.relay import FaultyRelay, Habits
-from tests.faults.worker import settings_of
+from tests.fakes.relay import FaultyRelay, Habits
+from tests.fakes.sending_worker import settings_of
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from publisher.mail.replies import Phase
+from publisher.mail.smtp.replies import Phase
 from publisher.mail.smtp.session import Patience, Session
 
 READ, WRITE = select.POLLIN, select.POLLOUT

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from publisher.mail.replies import GarbageReply, Phase, Reply, ReplyReader, classify
+from publisher.mail.smtp.replies import GarbageReply, Phase, Reply, ReplyReader, classify
 from publisher.mail.smtp.wire import AddressRefused, ContentRefused, PlainBytes, stuffed, wire_address
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
 

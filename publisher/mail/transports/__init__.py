@@ -7,18 +7,16 @@ Each holds a class ``Transport`` that is made with ``(settings, reserve)``; see
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import cast
 
-from publisher.errors import SettingsError
+from publisher.lib.families import member, members
 from publisher.mail.transport import Reserve, Transport, unlimited
 from publisher.settings import Settings
 
 
 def kinds() -> tuple[str, ...]:
     """The names of all transports, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return members(__path__)
 
 
 def open_transport(settings: Settings, reserve: Reserve = unlimited, kind: str = "") -> Transport:
@@ -28,7 +26,5 @@ def open_transport(settings: Settings, reserve: Reserve = unlimited, kind: str =
     :raises SettingsError: there is no such kind, or its settings cannot be used.
     """
     kind = kind or settings.mail.transport
-    if kind not in kinds():
-        raise SettingsError(f"mail.transport = {kind!r}: expected one of {', '.join(kinds())}")
-    module = importlib.import_module(f"{__name__}.{kind}")
+    module = member(__name__, __path__, kind, setting="mail.transport")
     return cast(Transport, module.Transport(settings, reserve))

@@ -17,9 +17,9 @@ import os
 from pathlib import Path
 
 from publisher.errors import DeliveryError
+from publisher.lib.text import one_line
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Reserve, Result, unlimited
 from publisher.settings import Settings
-from publisher.text import one_line
 
 _SUBDIRECTORIES = ("tmp", "new", "cur")
 

@@ -24,9 +24,9 @@ from contextlib import suppress
 from functools import partial
 
 from publisher.errors import SettingsError
-from publisher.mail.pace import Pace
-from publisher.mail.relays import Breaker, Relay, Relays
 from publisher.mail.smtp.connection import Connection
+from publisher.mail.smtp.pace import Pace
+from publisher.mail.smtp.relays import Breaker, Relay, Relays
 from publisher.mail.smtp.session import Login, Patience, Session
 from publisher.mail.transport import Cause, Outcome, Outgoing, Reserve, Result, never, unlimited
 from publisher.settings import Settings
@@ -468,7 +468,7 @@ def _login(settings: Settings, relay: RelaySettings) -> Login:
         starttls=relay.security == "starttls",
         tls_from_start=relay.security == "tls",
         username=relay.username,
-        password=relay.password.reveal(settings.site) if relay.password else "",
+        password=relay.password.reveal(settings.directory) if relay.password else "",
     )
 
 
@@ -485,7 +485,7 @@ def _tls(settings: Settings, relay: RelaySettings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if relay.ca_file:
         try:
-            context.load_verify_locations(settings.site / relay.ca_file)
+            context.load_verify_locations(settings.directory / relay.ca_file)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(f"mail: ca_file = {relay.ca_file!r} cannot be read as certificates: {error}") from None
     return context

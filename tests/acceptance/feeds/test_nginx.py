@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.unit.feeds.conftest import make_article
+from tests.feeds.conftest import make_article
 
 from .conftest import Published, program, serve
 

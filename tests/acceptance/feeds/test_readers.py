@@ -14,7 +14,7 @@ import pytest
 
 import feeds
 from publisher.model import Author, Enclosure
-from tests.unit.feeds.conftest import make_article
+from tests.feeds.conftest import make_article
 
 from .conftest import Published, program
 

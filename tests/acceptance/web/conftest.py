@@ -17,10 +17,11 @@ from PIL import Image as Picture
 from sqlalchemy import text
 
 import feeds
-from publisher import posting, share_links
-from publisher.addresses import parse_address
-from publisher.composing import compose
-from publisher.links import preferences_url, unsubscribe_url
+from publisher import posting
+from publisher.channels import share_links
+from publisher.digests.composing import compose
+from publisher.lib.addresses import parse_address
+from publisher.lib.links import preferences_url, unsubscribe_url
 from publisher.mail.compiled import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import Transport
@@ -30,10 +31,10 @@ from publisher.store import articles, editions, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.store.tables import chunk, delivery, subscriber
 from publisher.store.tables import edition as edition_table
-from publisher.subscribing import ask, confirm_url, keyring_of
+from publisher.subscribers.subscribing import ask, confirm_url, keyring_of
+from publisher.subscribers.wishes import Wishes
 from publisher.web.app import create_app
-from publisher.web.paths import article_path, edition_mail_path
-from publisher.wishes import Wishes
+from publisher.web.frame.paths import article_path, edition_mail_path
 
 BODY = """
 <p>The harbour wakes before the town does. By half past four the first boats have their lights on, and the

@@ -12,8 +12,8 @@ from pathlib import Path
 from publisher.delivery import Options
 from publisher.delivery import drain as drain_ledger
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
-from publisher.settings import load_settings
-from publisher.store import open_store
+from publisher.pipeline import Site
+from worker.tasks import UseCases
 
 
 class Outbox(OneByOne):
@@ -31,32 +31,18 @@ class Outbox(OneByOne):
         os.close(self._fd)
 
 
-class Context:
-    def __init__(self, site: Path) -> None:
-        self.settings = load_settings(site)
-        self.store = open_store(self.settings.database_url)
-        self.clock = time.time
-
-    def close(self) -> None:
-        self.store.close()
-
-
-def open_context(site: Path) -> Context:
-    return Context(site)
-
-
 def compose(edition, row) -> Outgoing:
     return Outgoing(row.id, "", row.address, b"To: you\r\n\r\nHello\r\n", f"{row.id}.{edition.id}@slow.example")
 
 
-def drain(context: Context, stop):
-    transport = Outbox(context.settings.site)
+def drain(site: Site, stop):
+    transport = Outbox(site.settings.directory)
     try:
         return drain_ledger(
-            context.store,
+            site.store,
             transport,
             compose,
-            journal_directory=context.settings.journal,
+            journal_directory=site.settings.journal,
             options=Options(seconds=5.0),
             stop=stop,
         )
@@ -64,7 +50,23 @@ def drain(context: Context, stop):
         transport.close()
 
 
-def gather(context: Context) -> None:
-    path = context.settings.site / "collected.log"
+def collect(site: Site) -> None:
+    path = site.settings.directory / "collected.log"
     with open(path, "a", encoding="ascii") as log:
-        log.write(f"{context.settings.publication.title}\n")
+        log.write(f"{site.settings.publication.title}\n")
+
+
+def nothing(site: Site) -> None:
+    """A step that these tests do not watch."""
+
+
+USE_CASES = UseCases(
+    plan_due=nothing,
+    freeze_due=nothing,
+    drain=drain,
+    collect=collect,
+    post=nothing,
+    websub=nothing,
+    notices=nothing,
+    feedback=nothing,
+)

@@ -5,7 +5,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from publisher.text import slugify
+from publisher.lib.text import slugify
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,150 @@
+"""``import``, ``export``, ``lmtp``: readers moved in and out, and their reports taken from a mail server."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from publisher import pipeline
+from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
+from publisher.errors import SiteError
+from publisher.pipeline.subscribers import import_readers
+from publisher.subscribers import feedback, interchange
+from publisher.subscribers.interchange.columns import BadRow
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_)
+    app.command("export")(export)
+    app.command("lmtp")(lmtp)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON of ours, listmonk, Ghost, Mailchimp or Substack.")],
+    directory: SiteOption = pipeline.HERE,
+    digest: Annotated[
+        list[str] | None, typer.Option(help="Subscribe them to this digest only; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    suppress: Annotated[
+        str,
+        typer.Option(
+            help="The file lists addresses never to be mailed, for this reason: bounced, complained, by_hand."
+        ),
+    ] = "",
+    set_aside: Annotated[
+        Path | None, typer.Option(help="Where rows that cannot be used go. Default: FILE with -set-aside.csv.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Add readers from a file. Run again, it changes nothing; it never undoes an unsubscription."""
+    aside: list[BadRow] = []
+    with (
+        opened(directory) as site,
+        Progress(
+            TextColumn("reading" if dry_run else "importing"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=json,
+        ) as bars,
+    ):
+        task = bars.add_task("", total=None)
+        report = import_readers(
+            site,
+            file,
+            digests=tuple(digest or ()),
+            dry_run=dry_run,
+            suppress_all=suppress,
+            progress=lambda done, size: bars.update(task, completed=done, total=size),
+            set_aside=aside,
+        )
+    written = _write_aside(set_aside or file.with_name(f"{file.stem}-set-aside.csv"), aside) if aside else None
+    if json:
+        print_json({**asdict(report), "set_aside": str(written) if written else None})
+    else:
+        _show(report, written)
+    if report.bad:
+        raise typer.Exit(1)
+
+
+def _show(report: interchange.Report, written: Path | None) -> None:
+    if report.dry_run and report.examples:
+        diff = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("line", "address", "would become"):
+            diff.add_column(name)
+        for one in report.examples:
+            diff.add_row(str(one.line), one.address, one.what)
+        console.print(diff)
+        console.print()
+    words = ("new", "changed", "unchanged", "repeated", "suppressed", "bad")
+    counts = ", ".join(f"{getattr(report, word)} {word}" for word in words if getattr(report, word))
+    said = "would be" if report.dry_run else "are"
+    console.print(f"{report.rows} rows ({report.format}): {said} {counts or 'nothing'}", soft_wrap=True)
+    for bad in report.bad_rows[:10]:
+        errors.print(f"  line {bad.line}: {bad.reason}", soft_wrap=True, markup=False)
+    if written is not None:
+        errors.print(f"{report.bad} rows were set aside in {written}", soft_wrap=True)
+
+
+def _write_aside(path: Path, rows: list[BadRow]) -> Path:
+    columns = list(dict.fromkeys(name for bad in rows for name in bad.row))
+    try:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["line", "reason", *columns])
+            for bad in rows:
+                writer.writerow([bad.line, bad.reason, *(bad.row.get(name, "") for name in columns)])
+    except OSError as error:
+        raise SiteError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def export(
+    directory: SiteOption = pipeline.HERE,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file; default: standard output.")] = None,
+    format: Annotated[str, typer.Option(help="csv or json.")] = "",
+    digest: Annotated[str, typer.Option(help="Only the readers of this digest.")] = "",
+    suppressions: Annotated[bool, typer.Option("--suppressions", help="Who is never mailed, and why.")] = False,
+) -> None:
+    """Write all readers with what they asked for, or all suppressions."""
+    kind: interchange.Kind = "json" if (format or (out.suffix[1:] if out else "")).lower() == "json" else "csv"
+    with opened(directory) as site:
+        target = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
+        try:
+            if suppressions:
+                count = interchange.export_suppressions(site.store, target, kind=kind)
+            else:
+                count = interchange.export_subscribers(site.store, target, kind=kind, digest=digest)
+        finally:
+            if out:
+                target.close()
+    errors.print(f"{count} rows" + (f" in {out}" if out else ""), soft_wrap=True)
+
+
+def lmtp(directory: SiteOption = pipeline.HERE) -> None:
+    """Take bounces and complaints from a mail server by LMTP, in the foreground; see [feedback]."""
+    with opened(directory) as site:
+        try:
+            server = feedback.lmtp_server(site.store, site.settings, time.time)
+        except OSError as error:
+            wanted = site.settings.feedback
+            raise SiteError(f"{wanted.host}:{wanted.port} cannot be listened on: {error.strerror}") from None
+        host, port = server.server_address[:2]
+        console.print(f"LMTP on {host!s}:{port}; Ctrl-C stops", soft_wrap=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.server_close()

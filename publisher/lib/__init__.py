@@ -1,0 +1,1 @@
+"""Words, addresses, tokens, times and HTML: pure functions that know no noun of ours."""

@@ -1,0 +1,17 @@
+"""Mail that comes back: bounces, complaints, and requests to unsubscribe.
+
+::
+
+    Maildir | IMAP | LMTP ─ bytes, envelope ─→ read_mail(raw, keyring) ─→ Event | None ─→ publisher.subscribers.feedback
+    webhooks of mail providers ─────────────────────────────────────────→ Event         ↗
+
+:func:`read_mail` is pure and never raises. What it reports is about a reader only if the message proves that
+it knows something only our mail held: the MAC in the return path it was sent to (:mod:`.verp`), or in a header
+of the message that it brings back. A report without such proof, a vacation reply, garbage: ``None``.
+Nothing here ever answers a message (RFC 3834).
+"""
+
+from publisher.mail.feedback.messages import read_mail
+from publisher.mail.feedback.reports import Event, Kind
+
+__all__ = ["Event", "Kind", "read_mail"]

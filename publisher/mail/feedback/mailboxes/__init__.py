@@ -1,0 +1,1 @@
+"""Where reports are read from: one file a kind of mailbox."""

@@ -1,0 +1,67 @@
+"""Mailgun's webhooks: HMAC-SHA256 over time stamp and token, with the account's signing key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
+from publisher.mail.feedback.webhooks import Refused, check_time
+from publisher.mail.transport import Cause
+
+#: Mailgun's words.
+EVENTS = {
+    "failed": Kind.BOUNCE,
+    "complained": Kind.COMPLAINT,
+    "unsubscribed": Kind.UNSUBSCRIBE,
+    "delivered": Kind.DELIVERED,
+}
+
+
+def read(body: bytes, *, key: str, now: float) -> list[Event]:
+    """The event of one request.
+
+    :param key: the HTTP webhook signing key.
+    :param now: UTC epoch seconds.
+    :raises Refused: not signed with the key, or not of this moment.
+    """
+    try:
+        data = json.loads(body)
+        signature = data["signature"]
+        stamp, token, given = str(signature["timestamp"]), str(signature["token"]), str(signature["signature"])
+        event = data["event-data"]
+        moment = float(stamp)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Refused("not Mailgun's format") from None
+    expected = hmac.new(key.encode(), (stamp + token).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    if not key or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+        raise Refused("the signature does not fit")
+    check_time(moment, now)
+    return [found] if isinstance(event, dict) and (found := _event(event, token)) else []
+
+
+def _event(event: dict[str, Any], token: str) -> Event | None:
+    kind = EVENTS.get(str(event.get("event")))
+    if kind is None:
+        return None
+    told = event.get("delivery-status")
+    status = told if isinstance(told, dict) else {}
+    words = str(status.get("message") or status.get("description") or event.get("reason") or "")
+    enhanced = status_in(str(status.get("enhanced-code") or "")) or status_in(words)
+    cause = Cause.NONE
+    if kind is Kind.BOUNCE:
+        permanent = event.get("severity") == "permanent"
+        cause = cause_of(enhanced) if permanent else Cause.SOFT
+        if permanent and event.get("reason") == "suppress-bounce":
+            cause = Cause.DEAD  # Mailgun's own list: the address was refused before
+    return Event(
+        kind,
+        "mailgun",
+        address=str(event.get("recipient") or "")[:320],
+        cause=cause,
+        status=enhanced,
+        detail=masked(words),
+        event_id=str(event.get("id") or token)[:200],
+    )

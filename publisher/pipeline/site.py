@@ -1,0 +1,70 @@
+"""One open site: its settings, its store and its clock; what pipeline, web, worker and cli hold.
+
+There is one clock. :meth:`Site.now` is UTC epoch seconds, as the database keeps instants; :meth:`Site.now_utc` is
+the same instant as an aware datetime, for rules of the calendar.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from publisher.channels.share_links import check_targets
+from publisher.errors import SiteError
+from publisher.posting import check_channels
+from publisher.settings import Settings, load_settings
+from publisher.store import Store, open_store
+
+
+class Progress(Protocol):
+    """Told how far a stage has come."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress of someone who is not watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site, open. ``clock`` gives UTC epoch seconds."""
+
+    settings: Settings
+    store: Store
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> float:
+        """UTC epoch seconds."""
+        return self.clock()
+
+    def now_utc(self) -> datetime:
+        """The same instant as an aware datetime in UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_site(directory: Path, *, clock: Callable[[], float] = time.time) -> Site:
+    """Open the site directory.
+
+    :raises SettingsError: ``publication.toml`` is missing or wrong.
+    :raises SiteError: ``state/`` cannot be written.
+    :raises StoreError: the database cannot be opened.
+    """
+    settings = load_settings(directory)
+    check_targets(settings.publication.share_targets)
+    check_channels(settings)
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        probe = settings.state / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SiteError(f"{settings.state} cannot be written: {error.strerror}; make it writable") from None
+    return Site(settings, open_store(settings.database_url), clock)

@@ -1,0 +1,94 @@
+"""What the worker does for readers: our own mails leave, reports come in, old traces go."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from publisher.errors import MastheadError
+from publisher.pipeline.sending import transport_of
+from publisher.pipeline.site import Site
+from publisher.store import consent, meta
+from publisher.store import feedback as reports
+from publisher.subscribers import feedback, interchange
+from publisher.subscribers.interchange.columns import BadRow
+from publisher.subscribers.interchange.moving_in import Progress
+from publisher.subscribers.notices import send_due_notices
+
+log = logging.getLogger(__name__)
+
+_LAST_LOOK = "feedback.looked"
+_LAST_SWEEP = "readers.swept"
+SWEEP_SECONDS = 3600.0
+
+
+def send_notices(site: Site) -> int:
+    """Send the confirmations and welcomes that are due; answers how many left."""
+    with site.store.read() as tx:
+        if not consent.any_notice_due(tx, now=site.now()):
+            return 0
+    transport = transport_of(site)
+    try:
+        return send_due_notices(site.store, site.settings, transport, now=site.now())[0]
+    finally:
+        transport.close()
+
+
+def read_reports(site: Site) -> int:
+    """Look into the mailbox of bounces and complaints when it is time to; answers how many messages there were.
+
+    Forgets what is too old as well, once an hour.
+    """
+    now = site.now()
+    if _is_time(site, _LAST_SWEEP, SWEEP_SECONDS):
+        with site.store.begin() as tx:
+            consent.sweep(tx, now=now)
+            reports.sweep(tx, now=now)
+    wanted = site.settings.feedback
+    if wanted.mailbox not in ("maildir", "imap") or not _is_time(site, _LAST_LOOK, wanted.every_seconds):
+        return 0
+    return feedback.drain_mailbox(site.store, site.settings, now=now)
+
+
+def _is_time(site: Site, name: str, every: float) -> bool:
+    """Whether ``every`` seconds are over since this answered ``True`` last, in whatever process."""
+    now = site.now()
+    with site.store.read() as tx:
+        last = float(meta.get(tx, name) or 0.0)
+    if last <= now < last + every:  # a clock that was set back does not stop us for long
+        return False
+    with site.store.begin() as tx:
+        if float(meta.get(tx, name) or 0.0) != last:
+            return False
+        meta.put(tx, name, repr(now))
+    return True
+
+
+def import_readers(
+    site: Site,
+    path: Path,
+    *,
+    digests: tuple[str, ...] = (),
+    dry_run: bool = False,
+    suppress_all: str = "",
+    progress: Progress | None = None,
+    set_aside: list[BadRow] | None = None,
+) -> interchange.Report:
+    """Import a file of readers into ``digests`` (none: all); see :func:`publisher.subscribers.interchange.import_file`.
+
+    :raises MastheadError: there is no such digest, or the file cannot be used.
+    """
+    known = tuple(digest.name for digest in site.settings.digests)
+    for name in digests:
+        if name not in known:
+            raise MastheadError(f"no digest is named {name}; there are: {', '.join(known)}")
+    return interchange.import_file(
+        site.store,
+        path,
+        digests=digests or known,
+        now=site.now(),
+        dry_run=dry_run,
+        suppress_all=suppress_all,
+        progress=progress,
+        set_aside=None if set_aside is None else set_aside.append,
+    )

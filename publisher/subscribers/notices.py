@@ -1,0 +1,128 @@
+"""Sending the mails of our own: rows of ``notice`` become messages, one at a time.
+
+A notice is claimed for five minutes before it leaves and settled after; a crash in between sends it again, with
+the same Message-ID. What is refused for now is tried again at growing distances and given up after a day: the
+link in it would soon be void.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from publisher.digests.composing import signer_for
+from publisher.errors import MastheadError
+from publisher.lib import links
+from publisher.mail.feedback.verp import bounce_address
+from publisher.mail.notices import notice_message
+from publisher.mail.transport import Outcome, Outgoing, Result, Transport
+from publisher.rendering.notices import render_notice
+from publisher.settings import Settings
+from publisher.store import Store, consent, subscribers
+from publisher.subscribers.subscribing import confirm_url, keyring_of
+
+#: Seconds to wait after the first, second … try.
+LADDER = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0)
+GIVE_UP = 86_400.0
+
+log = logging.getLogger(__name__)
+
+
+def send_due_notices(
+    store: Store, settings: Settings, transport: Transport, *, now: float, limit: int = 50
+) -> tuple[int, int]:
+    """Send what is due at ``now`` (UTC epoch seconds); answers how many left and how many did not.
+
+    :raises DeliveryError: this machine cannot send at all; what was claimed is tried again in five minutes.
+    """
+    keys = keyring_of(store)  # made before the claim: the first call writes
+    with store.begin() as tx:
+        claimed = {row.id: row for row in consent.claim_notices(tx, now=now, limit=limit)}
+    if not claimed:
+        return 0, 0
+    signer = signer_for(settings)
+    sent = failed = 0
+
+    def messages() -> Iterator[Outgoing]:
+        nonlocal failed
+        for row in claimed.values():
+            try:
+                message, message_id, sender = _compose(store, settings, keys, row)
+            except _Void as void:
+                _settle(store, row, "void", str(void))
+                continue
+            except MastheadError as error:
+                failed += 1
+                _settle(store, row, "failed", str(error))
+                log.error("notice %d (%s) cannot be composed: %s", row.id, row.kind, error)
+                continue
+            yield Outgoing(row.id, sender, row.address, signer.sign(message) if signer else message, message_id)
+
+    for outgoing, result in transport.deliver(messages(), intent=lambda outgoing: None):
+        row = claimed[outgoing.delivery]
+        if result.outcome is Outcome.SENT:
+            sent += 1
+            with store.begin() as tx:
+                consent.settle_notice(tx, row.id, "sent", sent=now)
+            continue
+        failed += 1
+        _postpone(store, row, result, now)
+    return sent, failed
+
+
+class _Void(Exception):
+    """The notice is no longer wanted."""
+
+
+def _compose(store: Store, settings: Settings, keys: Any, row: Row[Any]) -> tuple[bytes, str, str]:
+    leave = one_click = ""
+    sender = settings.sender.address
+    if row.kind == "confirm":
+        with store.read() as tx:
+            request = consent.get_signup(tx, row.signup_id)
+        if request is None or request.confirmed is not None:
+            raise _Void("confirmed or forgotten meanwhile")
+        url = confirm_url(settings, keys, request.id, request.created)
+    else:
+        with store.read() as tx:
+            known = subscribers.get(tx, row.subscriber_id)
+            stopped = known is not None and subscribers.suppressed(tx, known.address) is not None
+        if known is None or stopped:
+            raise _Void("erased or suppressed meanwhile")
+        url = links.preferences_url(settings.publication.base_url, keys, row.subscriber_id)
+        leave = one_click = links.unsubscribe_url(settings.publication.base_url, keys, row.subscriber_id)
+        if settings.mail.return_domain:
+            sender = bounce_address(keys, settings.mail.return_domain, row.subscriber_id, 0)
+    shown = render_notice(settings, row.kind, row.language, url=url, leave_url=leave)
+    message, message_id = notice_message(
+        key=str(row.id),
+        from_name=settings.sender.name or settings.publication.title,
+        from_address=settings.sender.address,
+        reply_to=settings.sender.reply_to,
+        to=row.address,
+        subject=shown.subject,
+        text=shown.text,
+        html=shown.html,
+        language=shown.language,
+        date=datetime.fromtimestamp(row.created, UTC),
+        one_click_url=one_click,
+    )
+    return message, message_id, sender
+
+
+def _postpone(store: Store, row: Row[Any], result: Result, now: float) -> None:
+    wait = LADDER[min(row.attempts, len(LADDER)) - 1] if row.attempts else LADDER[0]
+    if result.outcome is Outcome.FAILED or now + wait - row.created > GIVE_UP:
+        _settle(store, row, "failed", result.reply)
+        return
+    with store.begin() as tx:
+        consent.settle_notice(tx, row.id, "queued", reply=result.reply, due=now + max(wait, result.retry_after))
+
+
+def _settle(store: Store, row: Row[Any], state: str, reply: str) -> None:
+    with store.begin() as tx:
+        consent.settle_notice(tx, row.id, state, reply=reply)

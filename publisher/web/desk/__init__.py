@@ -1,0 +1,1 @@
+"""The operator's desk: what was published, what became of it, and the metrics."""

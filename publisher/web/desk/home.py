@@ -1,0 +1,147 @@
+"""The operator's front page: what was published, and everything that came of it.
+
+::
+
+    articles ─ feeds ─ the edition as its readers get it ─ outbox ─ posts
+
+Seen only from this very machine (:mod:`publisher.web.frame.security`); everybody else gets the readers' front page at
+the same address. Each part of the page is a function of its own that answers plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+import feeds
+from publisher.channels import share_links
+from publisher.model import Article
+from publisher.store import articles as shelf
+from publisher.store import deliveries, editions, feed_readers, topics, websub
+from publisher.web.desk import outbox, posts
+from publisher.web.desk.sending import progress_view
+from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.frame.paths import edition_mail_path
+from publisher.web.site.editions import edition_view
+from publisher.web.site.pages import place_of
+from publisher.web.site.views import card
+
+#: How much of each the front page shows; the rest is a link away.
+ARTICLES, MESSAGES, VARIANTS = 7, 8, 12
+#: Aggregators in the list of who reads.
+READERS = 20
+#: Characters of a feed's beginning.
+EXCERPT = 1_600
+
+FORMATS = {"rss": "RSS 2.0", "atom": "Atom 1.0", "json": "JSON Feed 1.1"}
+
+
+def home(site: Site, request: Request) -> Response:
+    """The operator's front page."""
+    root = root_of(request)
+    with site.store.read() as tx:
+        newest = shelf.newest(tx, ARTICLES)
+    messages, in_outbox = outbox.views(site.settings.state / "outbox", root, MESSAGES)
+    values = {
+        "title": "The desk",
+        "robots": "noindex",
+        "token": site.token.value,
+        **article_part(site, request, newest),
+        "feeds": feed_part(site, root),
+        "edition": edition_part(site, root),
+        "messages": messages,
+        "in_outbox": in_outbox,
+        "transport": site.settings.mail.transport,
+        "posts": posts.part(site, root, newest),
+    }
+    return site.page(request, "desk/home.html", values, cache=NEVER_KEPT, frames=True)
+
+
+def article_part(site: Site, request: Request, newest: Sequence[Article]) -> dict[str, Any]:
+    """The newest articles with their share links."""
+    targets = site.settings.publication.share_targets
+    place = place_of(site, request)
+    with site.store.read() as tx:
+        total = topics.total(tx)
+    cards = [
+        card(article, place)
+        | {"share": [{"label": s.label, "href": s.url} for s in share_links.links_for(article, targets)]}
+        for article in newest
+    ]
+    return {"cards": cards, "total": total}
+
+
+def feed_part(site: Site, root: str) -> dict[str, Any]:
+    """The publication's own feed in each format, and how many others there are."""
+    folder = site.settings.state / "feeds"
+    built = feeds.load_catalogue(site.settings.state)
+    main = built[0] if built else feeds.catalogue(site.publication, site.settings.feed, site.settings.feeds)[0]
+    formats = []
+    for name, url in main.urls.items():
+        path = urlsplit(url).path.removeprefix(urlsplit(site.publication.base_url).path)
+        formats.append(
+            {
+                "name": FORMATS.get(name, name),
+                "url": url,
+                "href": f"{root}{path}",
+                **_file(folder / f"{main.path}.{name}"),
+            }
+        )
+    return {
+        "formats": formats,
+        "articles": main.articles,
+        "updated": main.updated,
+        "others": max(len(built) - 1, 0),
+        **_who_reads(site),
+    }
+
+
+def _who_reads(site: Site) -> dict[str, Any]:
+    """Subscribers that aggregators say they poll for, by feed; and the WebSub hub in numbers."""
+    now = site.now().timestamp()
+    with site.store.read() as tx:
+        rows = feed_readers.readers(tx, now=now)
+        hub = websub.account(tx, now=now)
+    readers = [
+        {"feed": row.feed, "reader": row.reader, "subscribers": row.subscribers, "seen": row.last_seen}
+        for row in rows[:READERS]
+    ]
+    return {
+        "readers": readers,
+        "subscribers": sum(row.subscribers for row in rows),
+        "more_readers": max(len(rows) - READERS, 0),
+        "hub": {"subscriptions": hub.subscriptions, "owed": hub.deliveries + hub.announcements},
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(EXCERPT).decode("utf-8", "replace")
+        return {"kilobytes": max(1, round(path.stat().st_size / 1000)), "excerpt": start}
+    except OSError:
+        return {"kilobytes": None, "excerpt": ""}
+
+
+def edition_part(site: Site, root: str) -> dict[str, Any] | None:
+    """The newest edition, whatever its status; ``None`` before the first."""
+    with site.store.read() as tx:
+        rows = editions.listing(tx, limit=1)
+        edition = editions.get(tx, rows[0].id) if rows else None
+        if edition is None:
+            return None
+        names = editions.composed(tx, edition.id, VARIANTS)
+        progress = deliveries.watch(tx, edition.id, now=site.now().timestamp())
+    view = edition_view(edition, root)
+    view["desk"] = f"{root}/desk/editions/{edition.id}"
+    view["sending"] = progress_view(progress)
+    view["variants"] = [
+        {"name": name or "everybody", "href": f"{root}{edition_mail_path(edition.id, name)}?framed"} for name in names
+    ]
+    view["frame"] = f"{view['mail']}?framed" if names else None
+    return view

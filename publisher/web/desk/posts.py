@@ -1,0 +1,171 @@
+"""The post each channel gets of an article, what became of it, and how each channel is doing.
+
+::
+
+    newest articles × [[channels]] ─→ the rows there are, else a preview ─→ cards on the desk
+    POST /desk/posts/{id}/{outcome}         published | failed | send: a person decides
+    POST /desk/channels/{name}/resume       a paused channel goes on
+
+The text is the very text that the channel is sent, counted by the channel's own count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, RowMapping
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from publisher import posting
+from publisher.channels import BaseChannel, open_channel
+from publisher.errors import ChannelError, MastheadError
+from publisher.model import Article, PostStatus
+from publisher.settings.channels import ChannelSettings
+from publisher.store import posts
+from publisher.web.desk.guard import desk_form
+from publisher.web.frame import problems
+from publisher.web.frame.forms import form_route
+from publisher.web.frame.frame import Site, root_of
+from publisher.web.frame.paths import article_path
+
+#: Articles whose posts the front page shows.
+ARTICLES = 2
+#: Posts that wait for a person, listed on the front page.
+WAITING = 20
+#: What a person may decide, by status: ``(outcome, label)``.
+DECISIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    PostStatus.UNKNOWN: (("published", "It was published"), ("send", "It was not: send it"), ("failed", "Leave it")),
+    PostStatus.FAILED: (("send", "Send again"),),
+}
+
+
+def count_view(channel: BaseChannel, text: str) -> dict[str, Any]:
+    """A text with its length in the channel's own unit."""
+    count = channel.count(text)
+    return {"text": text, "count": count, "limit": channel.limit, "over": count > channel.limit}
+
+
+def post_view(row: RowMapping, channel: BaseChannel) -> dict[str, Any]:
+    """A post that is on record."""
+    url = row["remote_url"] if re.match(r"https?://", row["remote_url"]) else ""
+    return {
+        "id": row["id"],
+        "status": str(row["status"]),
+        "reason": row["reason"],
+        "url": url,
+        "price": row["price"] / 1e6,
+        "texts": [count_view(channel, row["text"])],
+        "part": row["part"] + 1 if row["parts"] > 1 else None,
+        "decisions": [{"name": name, "label": label} for name, label in DECISIONS.get(row["status"], ())],
+    }
+
+
+def preview_view(site: Site, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, Any]:
+    """What the channel would get of an article that it has no post of."""
+    seen = posting.preview(article, table, site.settings)
+    return {
+        "id": None,
+        "status": "preview",
+        "reason": seen.problem,
+        "url": "",
+        "price": seen.price,
+        "texts": [count_view(channel, text) for text in seen.texts],
+        "part": None,
+        "decisions": [],
+    }
+
+
+def channel_view(tx: Connection, table: ChannelSettings, channel: BaseChannel, now: datetime) -> dict[str, Any]:
+    """One channel: is it running, what has it done, what does it cost."""
+    state = posts.channel_state(tx, table.name)
+    counts = posts.counts(tx).get(table.name, {})
+    waits = state["wait_until"] if state else None
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+    cap = channel.monthly_cap / 1e6
+    return {
+        "name": table.name,
+        "label": channel.label,
+        "dry_run": table.dry_run,
+        "paused": bool(state and state["paused"] is not None),
+        "waits": datetime.fromtimestamp(waits, now.tzinfo) if waits and waits > now.timestamp() else None,
+        "reason": state["reason"] if state else "",
+        "counts": [{"status": str(status), "number": number} for status, number in sorted(counts.items())],
+        "spent": posts.spent(tx, table.name, month) / 1e6,
+        "cap": cap,
+        "priced": bool(cap),
+    }
+
+
+def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
+    """Everything that the front page shows of channels and posts."""
+    channels, broken = _open_all(site)
+    now = site.now()
+    with site.store.read() as tx:
+        states = [channel_view(tx, table, channel, now) for table, channel in channels]
+        recorded = {article.id: posts.newest(tx, article_id=article.id) for article in newest[:ARTICLES]}
+        waiting = posts.of_status(tx, PostStatus.UNKNOWN, limit=WAITING)
+    by_name = {table.name: channel for table, channel in channels}
+    articles = []
+    for article in newest[:ARTICLES]:
+        cards = []
+        for table, channel in channels:
+            rows = [row for row in recorded[article.id] if row["channel"] == table.name]
+            rows.sort(key=lambda row: row["part"])
+            shown = [post_view(row, channel) for row in rows] or [preview_view(site, article, table, channel)]
+            # Some platforms take the link beside the text.
+            link = article.url if channel.link_apart else ""
+            cards.append({"name": table.name, "label": channel.label, "posts": shown, "link": link})
+        articles.append({"title": article.title, "href": root + article_path(article), "cards": cards})
+    return {
+        "channels": states,
+        "broken": broken,
+        "articles": articles,
+        "waiting": [
+            post_view(row, by_name[row["channel"]]) | {"label": by_name[row["channel"]].label}
+            for row in waiting
+            if row["channel"] in by_name
+        ],
+    }
+
+
+def _open_all(site: Site) -> tuple[list[tuple[ChannelSettings, BaseChannel]], list[dict[str, str]]]:
+    """Every channel of the settings; one that is set up wrongly is named with its reason."""
+    opened, broken = [], []
+    for table in site.settings.channels:
+        try:
+            opened.append((table, open_channel(table, site.settings.directory, dry_run=True)))
+        except MastheadError as error:
+            broken.append({"name": table.name, "reason": str(error)})
+    return opened, broken
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    def decide(request: Request, form: FormData) -> Response:
+        given, outcome = request.path_params["id"], request.path_params["outcome"]
+        if not re.fullmatch(r"[0-9]{1,18}", given) or outcome not in ("published", "failed", "send"):
+            raise HTTPException(404)
+        try:
+            decided = cast(Literal["published", "failed", "send"], outcome)
+            posting.decide(site.store, int(given), decided, now=site.now())
+        except ChannelError as error:
+            return problems.problem(site, request, 409, what="That is decided already", todo=str(error))
+        return RedirectResponse(f"{root_of(request)}/#posts", 303)
+
+    def resume(request: Request, form: FormData) -> Response:
+        name = request.path_params["name"]
+        if name not in {table.name for table in site.settings.channels}:
+            raise HTTPException(404)
+        posting.resume(site.store, name)
+        return RedirectResponse(f"{root_of(request)}/#posts", 303)
+
+    return [
+        form_route("/desk/posts/{id}/{outcome}", desk_form(site, decide)),
+        form_route("/desk/channels/{name}/resume", desk_form(site, resume)),
+    ]

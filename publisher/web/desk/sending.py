@@ -1,0 +1,200 @@
+"""An edition in the operator's hands: its account, how it is getting on, pause, resume, cancel, and doubts.
+
+::
+
+    GET  /desk/editions/{id}                 account, rate, deferrals, replies, messages in doubt
+    POST /desk/editions/{id}/{action}        pause | resume | cancel | retry
+    POST /desk/deliveries/{id}/{settlement}  sent | failed | resend: a person decides about a doubt
+
+A click is one short transaction of :mod:`publisher.delivery`; senders see it within two seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from publisher import delivery
+from publisher.delivery.control import Settlement
+from publisher.errors import DeliveryError
+from publisher.model import EditionStatus
+from publisher.store import deliveries, editions, tracking
+from publisher.store.deliveries import Account, Progress
+from publisher.store.states import State
+from publisher.subscribers import feedback
+from publisher.subscribers.feedback import ComplaintRate
+from publisher.web.desk.guard import desk_form, desk_page
+from publisher.web.frame import problems
+from publisher.web.frame.forms import form_route
+from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.site.editions import edition_view
+
+#: Doubts listed on one page.
+DOUBTS = 100
+#: What may be done with an edition, by its status: ``(action, label)``.
+ACTIONS: dict[EditionStatus, tuple[tuple[str, str], ...]] = {
+    EditionStatus.DRAFT: (("cancel", "Cancel this edition"),),
+    EditionStatus.SCHEDULED: (("cancel", "Cancel this edition"),),
+    EditionStatus.FREEZING: (),
+    EditionStatus.SENDING: (("pause", "Pause"), ("cancel", "Cancel for good")),
+    EditionStatus.PAUSED: (("resume", "Resume"), ("cancel", "Cancel for good")),
+    EditionStatus.DONE: (),
+    EditionStatus.CANCELLED: (),
+}
+TERMS = (
+    ("sent", "sent"),
+    ("pending", "pending"),
+    ("failed", "failed"),
+    ("suppressed", "suppressed"),
+    ("in_doubt", "in doubt"),
+)
+
+
+def account_view(account: Account) -> dict[str, Any]:
+    """The equation in words and as a bar: each term with its share and where it begins, in per cent."""
+    total = max(account.audience, 1)
+    begin, terms = 0.0, []
+    for name, label in TERMS:
+        value = getattr(account, name)
+        share = 100 * value / total
+        terms.append({"name": name, "label": label, "value": value, "begin": f"{begin:.3f}", "share": f"{share:.3f}"})
+        begin += share
+    return {"audience": account.audience, "terms": terms, "balanced": account.balanced}
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``3 min`` or ``2 h 5 min``: how long something will take, roughly."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def progress_view(progress: Progress) -> dict[str, Any]:
+    """How an edition is getting on, as templates show it."""
+    status = progress.status
+    actions = [{"name": name, "label": label} for name, label in ACTIONS[status]]
+    if progress.account.failed and status in (EditionStatus.SENDING, EditionStatus.PAUSED, EditionStatus.DONE):
+        actions.append({"name": "retry", "label": "Try the failed ones again"})
+    return {
+        "status": status.value,
+        "reason": progress.reason,
+        "account": account_view(progress.account),
+        "rate": round(progress.rate, 1) if status == EditionStatus.SENDING else None,
+        "eta": duration(progress.eta) if progress.eta is not None else None,
+        "deferred": progress.deferred,
+        "deferrals": [{"domain": domain, "number": number} for domain, number in progress.deferrals],
+        "actions": actions,
+        "in_doubt": progress.account.in_doubt,
+    }
+
+
+def complaint_view(found: ComplaintRate) -> dict[str, Any]:
+    """Complaints of an edition: the rate in per cent, and how bad that is."""
+    percent = f"{100 * found.rate:.2f}"
+    return {"number": found.complaints, "delivered": found.delivered, "percent": percent, "level": found.level}
+
+
+def reply_view(text: str, code: int, number: int) -> dict[str, Any]:
+    """A relay's reply with its code once, and how often it was given."""
+    said = text or "no reply"
+    return {"text": said if not code or said.startswith(str(code)) else f"{code} {said}", "number": number}
+
+
+def tally_view(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Opens, and clicks by link, the most followed first: people and scanners apart, nobody by name."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for kind, _, url, who, number in rows:
+        one = found.setdefault((kind, url or ""), {"kind": kind, "url": url or "", "people": 0, "scanners": 0})
+        one["people" if who == "human" else "scanners"] += number
+    return sorted(found.values(), key=lambda one: (one["kind"], -one["people"], one["url"]))
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    def number(request: Request) -> int:
+        given = str(request.path_params["id"])
+        if not re.fullmatch(r"[0-9]{1,18}", given):
+            raise HTTPException(404)
+        return int(given)
+
+    def one(request: Request) -> Response:
+        edition_id = number(request)
+        with site.store.read() as tx:
+            edition = editions.get(tx, edition_id)
+            if edition is None:
+                raise HTTPException(404)
+            progress = deliveries.watch(tx, edition_id, now=site.now().timestamp())
+            doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=DOUBTS)
+            said = deliveries.replies(tx, edition_id)
+            complaints = feedback.complaint_rate(tx, site.settings, edition_id)
+            counted = tracking.of_edition(tx, edition_id)
+        values = {
+            "title": f"{edition.title} · No. {edition.number}",
+            "robots": "noindex",
+            "token": site.token.value,
+            "edition": edition_view(edition, root_of(request)) | {"sending": progress_view(progress)},
+            "complaints": complaint_view(complaints),
+            "tallies": tally_view(counted),
+            "doubts": [
+                {"id": row.id, "address": row.address, "attempts": row.attempts, "reply": row.reply or ""}
+                for row in doubts
+            ],
+            "replies": [reply_view(*row) for row in said],
+        }
+        return site.page(request, "desk/edition.html", values, cache=NEVER_KEPT)
+
+    def act(request: Request, form: FormData) -> Response:
+        edition_id, action = number(request), request.path_params["action"]
+        if action == "pause":
+            done = delivery.pause(site.store, edition_id)
+        elif action == "resume":
+            done = delivery.resume(site.store, edition_id)
+        elif action == "cancel":
+            done = delivery.cancel(site.store, edition_id)
+        elif action == "retry":
+            done = delivery.retry_failed(site.store, edition_id, now=site.now().timestamp()) > 0
+        else:
+            raise HTTPException(404)
+        if not done:
+            return problems.problem(
+                site,
+                request,
+                409,
+                what="That came too late",
+                todo="The edition is in another state by now: go back and reload the page.",
+            )
+        return back(request, form, edition_id)
+
+    def settle(request: Request, form: FormData) -> Response:
+        delivery_id, how = number(request), request.path_params["how"]
+        if how not in ("sent", "failed", "resend"):
+            raise HTTPException(404)
+        with site.store.read() as tx:
+            row = deliveries.get(tx, delivery_id)
+        if row is None:
+            raise HTTPException(404)
+        try:
+            delivery.settle(site.store, delivery_id, cast(Settlement, how), now=site.now().timestamp())
+        except DeliveryError as error:
+            return problems.problem(site, request, 409, what="That is settled already", todo=str(error))
+        return back(request, form, row.edition_id)
+
+    def back(request: Request, form: FormData, edition_id: int) -> Response:
+        """To the page that the button was on; 303, so that a reload does not click again."""
+        root = root_of(request)
+        return RedirectResponse(
+            f"{root}/#edition" if form.get("from") == "home" else f"{root}/desk/editions/{edition_id}", 303
+        )
+
+    return [
+        Route("/desk/editions/{id}", desk_page(site, one)),
+        form_route("/desk/editions/{id}/{action}", desk_form(site, act)),
+        form_route("/desk/deliveries/{id}/{how}", desk_form(site, settle)),
+    ]

@@ -1,0 +1,1 @@
+"""Where mail providers report."""

@@ -1,0 +1,1 @@
+"""Feeds over HTTP: public, private, and the door of our WebSub hub."""

@@ -1,0 +1,1 @@
+"""What every page has: its frame, headers, limits, forms, problems; no page of its own."""

@@ -1,0 +1,185 @@
+"""What every part of the web room is given: the settings, the store and one way to answer with a page.
+
+::
+
+    routes(site) ─→ handler(request) ─→ site.page(request, "article.html", view) ─→ HTML + ETag, or 304
+
+A handler is a plain function (Starlette runs it on a thread), reads in one short transaction, decides what to
+show as plain values (:mod:`publisher.web.site.views`) and hands them to a template. Links inside pages are paths
+under the ASGI ``root_path``; addresses that leave the page (canonical, feeds, share links) are made from the
+publication's ``base_url``, never from the request's ``Host``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from feeds import AlternateLink
+from publisher.model import Publication
+from publisher.rendering.pages import Pages, text_direction
+from publisher.settings import Settings
+from publisher.store import Store
+from publisher.web.frame.assets import Assets
+from publisher.web.frame.body import Origins
+from publisher.web.frame.security import FormToken, content_security_policy, is_local
+
+T = TypeVar("T")
+
+#: A page may be kept but is asked for again each time; with its ETag that costs a 304.
+REVALIDATE = "no-cache"
+#: A page for one person or one moment.
+NEVER_KEPT = "no-store"
+#: Files whose name holds their hash.
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """A link of the page frame; ``href`` is a path under our root."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site as the web room sees it.
+
+    ``sections`` and ``alternates`` are asked for at each page; parts that know more replace them
+    (see :func:`publisher.web.app.create_app`).
+    """
+
+    settings: Settings
+    store: Store
+    publication: Publication
+    pages: Pages
+    assets: Assets
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    token: FormToken = field(default_factory=FormToken)
+    sections: Callable[[], tuple[NavLink, ...]] = lambda: ()
+    alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: ()
+    #: Links at the foot of every page: subscribe, feeds, editions.
+    foot: tuple[NavLink, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, **more: Any) -> Site:
+        """The site of ``settings``; templates and style are read once."""
+        publication = settings.as_publication()
+        return cls(
+            settings=settings,
+            store=store,
+            publication=publication,
+            pages=Pages(publication, settings.directory),
+            assets=Assets.build(settings.directory, publication.title, settings.design),
+            **more,
+        )
+
+    @property
+    def policy(self) -> str:
+        """The Content-Security-Policy of an ordinary page."""
+        return content_security_policy(self.settings.web.image_hosts)
+
+    def absolute(self, path: str) -> str:
+        """The public address of a path of ours."""
+        return self.publication.base_url + path
+
+    def is_desk(self, request: Request) -> bool:
+        """Whether the request may see the operator's desk; see :func:`publisher.web.frame.security.is_local`."""
+        return self.settings.web.desk == "local" and is_local(request.scope)
+
+    def origins(self, request: Request) -> Origins:
+        """Which pictures a page may load; for :func:`publisher.web.frame.body.page_body`."""
+        return Origins(self.publication.base_url, root_of(request), self.settings.web.image_hosts)
+
+    def frame(self, request: Request) -> dict[str, Any]:
+        """What ``_base.html`` needs on every page, as ``frame``."""
+        publication, root = self.publication, root_of(request)
+        return {
+            "title": publication.title,
+            "description": publication.description,
+            "language": publication.language,
+            "direction": text_direction(publication.language),
+            "rights": publication.copyright,
+            "logo": Origins(publication.base_url, root, self.settings.web.image_hosts).local(publication.logo_url)
+            if publication.logo_url
+            else None,
+            "root": root,
+            "style": root + self.assets.style.path,
+            "icon": root + self.assets.icon.path,
+            "sections": [{"label": link.label, "href": root + link.href} for link in self.sections()],
+            "foot": [{"label": link.label, "href": root + link.href} for link in self.foot],
+            "indexed": self.settings.web.indexed,
+            "path": request.scope["path"].removeprefix(root),
+        }
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        values: Mapping[str, Any] | None = None,
+        *,
+        status: int = 200,
+        cache: str = REVALIDATE,
+        headers: Mapping[str, str] | None = None,
+        alternates: Iterable[AlternateLink] = (),
+        frames: bool = False,
+    ) -> Response:
+        """Answer with ``templates/web/<template>``, which extends ``_base.html``.
+
+        Values that the frame knows: ``title`` (of the page; empty on the home page), ``description``,
+        ``canonical`` (absolute), ``social`` (see ``_base.html``), ``robots``.
+
+        :param alternates: feeds of this very page, announced before the publication's.
+        :param frames: the page shows documents of ours in frames.
+        :raises RenderError: the template failed.
+        """
+        frame = self.frame(request) | {
+            "alternates": [
+                {"title": a.title, "type": a.media_type, "href": a.href} for a in (*alternates, *self.alternates())
+            ]
+        }
+        html = self.pages.render(template, {"frame": frame, **(values or {})})
+        response = Response(html, status, dict(headers or {}), media_type="text/html; charset=utf-8")
+        response.headers.setdefault("cache-control", cache)
+        if frames:
+            policy = content_security_policy(self.settings.web.image_hosts, frames=True)
+            response.headers["content-security-policy"] = policy
+        return conditional(request, response) if status == 200 and cache != NEVER_KEPT else response
+
+
+def remembered(ask: Callable[[], T], seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], T]:
+    """``ask``, asked again only when its answer is older than ``seconds``: for what every page shows."""
+    kept: list[tuple[float, T]] = []
+
+    def answer() -> T:
+        now = clock()
+        if not kept or now - kept[-1][0] > seconds:
+            kept[:] = [(now, ask())]  # two threads may both ask; either answer is good
+        return kept[-1][1]
+
+    return answer
+
+
+def root_of(request: Request) -> str:
+    """The path prefix that the site is served under; empty at the top of a host."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """Give a complete answer its strong ETag, and answer 304 where the visitor has it already (RFC 9110 §13)."""
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    response.headers["etag"] = tag
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    if request.method in ("GET", "HEAD") and (tag in known or "*" in known):
+        # The policy too: a 304's headers replace those of the copy that the browser keeps.
+        kept = {k: v for k, v in response.headers.items() if k not in ("content-length", "content-type")}
+        return Response(status_code=304, headers=kept)
+    return response

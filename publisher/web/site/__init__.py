@@ -1,0 +1,1 @@
+"""The public pages: articles, lists, editions, files, robots."""

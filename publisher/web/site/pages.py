@@ -1,0 +1,187 @@
+"""The public pages of articles: home, one article, and lists by section, tag and author.
+
+::
+
+    /                          newest first, the newest as the lead
+    /articles                  all of them, page by page
+    /articles/{key}/{slug}     one; found by key, a wrong or missing slug leads to the right one (301)
+    /sections|tags|authors/{slug}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+import feeds
+from publisher.lib.text import slugify
+from publisher.model import Article
+from publisher.store import articles as shelf
+from publisher.store import topics
+from publisher.store.topics import Kind, Topic
+from publisher.web.frame.frame import Site, root_of
+from publisher.web.frame.paths import article_path, author_path, section_path, tag_path
+from publisher.web.site.views import Place, article_view, card, social
+
+#: Articles on the home page: a lead and full rows of two, three or four.
+ON_HOME = 13
+#: Articles offered under one.
+BESIDE = 3
+
+
+def place_of(site: Site, request: Request) -> Place:
+    """Where the page of this request is being shown."""
+    return Place(root_of(request), site.origins(request), site.publication)
+
+
+def page_number(request: Request) -> int:
+    """``?page=``, 1 when absent.
+
+    :raises HTTPException: 404 for anything that is not a page's number.
+    """
+    given = request.query_params.get("page", "1")
+    if not given.isascii() or not given.isdigit() or len(given) > 6 or int(given) < 1:
+        raise HTTPException(404)
+    return int(given)
+
+
+def pager(path: str, number: int, count: int) -> dict[str, Any]:
+    """Links of a list that has ``count`` pages; page 1 is the path itself."""
+
+    def href(page: int) -> str | None:
+        if not 1 <= page <= count:
+            return None
+        return path if page == 1 else f"{path}?page={page}"
+
+    return {"number": number, "count": count, "newer": href(number - 1), "older": href(number + 1)}
+
+
+def related(article: Article, candidates: Sequence[Article], limit: int = BESIDE) -> list[Article]:
+    """The articles nearest to ``article``: shared tags weigh most, then section and authors, then the newest."""
+    tags, authors = set(article.tags), {author.name for author in article.authors}
+
+    def nearness(other: Article) -> int:
+        return (
+            3 * len(tags & set(other.tags))
+            + 2 * bool(article.section and other.section == article.section)
+            + len(authors & {author.name for author in other.authors})
+        )
+
+    others = [other for other in candidates if other.id != article.id]
+    others.sort(key=lambda other: (nearness(other), other.published), reverse=True)
+    return others[:limit]
+
+
+def website(site: Site, title: str, path: str) -> dict[str, Any]:
+    """The social preview of a page that is no article."""
+    publication = site.publication
+    return {
+        "type": "website",
+        "title": title,
+        "description": publication.description,
+        "url": site.absolute(path),
+        "image": publication.logo_url,
+        "image_alt": "",
+        "image_width": 0,
+        "image_height": 0,
+        "large": False,
+        "data": None,
+    }
+
+
+def home(site: Site, request: Request) -> Response:
+    """The front page as every reader sees it."""
+    with site.store.read() as tx:
+        newest = shelf.newest(tx, ON_HOME)
+        total = topics.total(tx)
+    cards = [card(article, place_of(site, request)) for article in newest]
+    values = {
+        "lead": cards[0] if cards else None,
+        "cards": cards[1:],
+        "total": total,
+        "all_href": root_of(request) + "/articles" if total > len(cards) else None,
+        "canonical": site.absolute("/"),
+        "social": website(site, site.publication.title, "/"),
+    }
+    return site.page(request, "home.html", values)
+
+
+def feeds_of(site: Site, topic: Topic) -> tuple[feeds.AlternateLink, ...]:
+    """The feeds of one section, tag or author, in every format that is built."""
+    return feeds.autodiscovery(
+        feed
+        for feed in feeds.load_catalogue(site.settings.state)
+        if feed.kind == topic.kind and slugify(feed.name) == topic.slug
+    )
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    def one(request: Request) -> Response:
+        with site.store.read() as tx:
+            article = shelf.by_key(tx, request.path_params["key"])
+            near = shelf.newest(tx, 60) if article else []
+        if article is None:
+            raise HTTPException(404)
+        path = article_path(article)
+        if request.scope["path"].removeprefix(root_of(request)) != unquote(path):
+            return RedirectResponse(root_of(request) + path, 301)
+        targets = site.settings.publication.share_targets
+        view = article_view(article, place_of(site, request), targets=targets, more=related(article, near))
+        values = {
+            "title": article.title,
+            "description": article.summary,
+            "canonical": article.url,
+            "social": social(article, site.publication),
+            "article": view,
+        }
+        return site.page(request, "article.html", values)
+
+    def listing(request: Request, topic: Topic | None, heading: str, path: str) -> Response:
+        size, number = site.settings.web.page_size, page_number(request)
+        with site.store.read() as tx:
+            total = topic.articles if topic else topics.total(tx)
+            found = topics.articles(tx, topic, limit=size, offset=(number - 1) * size)
+        pages = max(1, math.ceil(total / size))
+        if number > pages:
+            raise HTTPException(404)
+        place = place_of(site, request)
+        values = {
+            "title": heading if number == 1 else f"{heading}, page {number}",
+            "heading": heading,
+            "kind": topic.kind.capitalize() if topic else "",
+            "total": total,
+            "cards": [card(article, place) for article in found],
+            "pager": pager(place.root + path, number, pages),
+            "canonical": site.absolute(path) + (f"?page={number}" if number > 1 else ""),
+            "social": website(site, f"{heading} · {site.publication.title}", path),
+        }
+        return site.page(request, "list.html", values, alternates=feeds_of(site, topic) if topic else ())
+
+    def everything(request: Request) -> Response:
+        return listing(request, None, "All articles", "/articles")
+
+    def by(kind: Kind, path_of: Callable[[str], str]) -> Callable[[Request], Response]:
+        def handler(request: Request) -> Response:
+            with site.store.read() as tx:
+                topic = topics.find(tx, kind, request.path_params["slug"])
+            if topic is None:
+                raise HTTPException(404)
+            return listing(request, topic, topic.name, path_of(topic.name))
+
+        return handler
+
+    return [
+        Route("/articles", everything),
+        Route("/articles/{key}", one),
+        Route("/articles/{key}/{slug}", one),
+        Route("/sections/{slug}", by("section", section_path)),
+        Route("/tags/{slug}", by("tag", tag_path)),
+        Route("/authors/{slug}", by("author", author_path)),
+    ]

@@ -1,0 +1,75 @@
+"""What programs ask a site for: ``robots.txt``, ``sitemap.xml`` (sitemaps.org 0.9) and ``/healthz``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from publisher.errors import StoreError
+from publisher.store import topics
+from publisher.web.frame.frame import NEVER_KEPT, Site, conditional
+from publisher.web.frame.paths import keyed_path
+
+#: sitemaps.org: at most this many addresses in one file.
+MOST_ADDRESSES = 50_000
+
+
+def sitemap(addresses: Iterable[tuple[str, datetime | None]]) -> str:
+    """A sitemap of ``(absolute address, last change)``."""
+    rows = []
+    for address, changed in addresses:
+        when = f"<lastmod>{changed.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}</lastmod>" if changed else ""
+        rows.append(f"<url><loc>{escape(address)}</loc>{when}</url>\n")
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        + "".join(rows[:MOST_ADDRESSES])
+        + "</urlset>\n"
+    )
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    def robots(request: Request) -> Response:
+        if site.settings.web.indexed:
+            # Personal pages are no secret to a crawler that has no link to them, but it has no business there.
+            kept_out = "Disallow: /preferences\nDisallow: /unsubscribe\n"
+            rules = f"User-agent: *\n{kept_out}\nSitemap: {site.absolute('/sitemap.xml')}\n"
+        else:
+            rules = "User-agent: *\nDisallow: /\n"
+        return conditional(request, PlainTextResponse(rules, headers={"cache-control": "public, max-age=3600"}))
+
+    def addresses(request: Request) -> Response:
+        with site.store.read() as tx:
+            found = topics.addresses(tx, MOST_ADDRESSES - 1)
+        newest = max((row[4] for row in found), default=None)
+        rows = [(site.absolute("/"), _instant(newest))]
+        # An article whose canonical address is elsewhere belongs into that site's map.
+        rows += [
+            (url, _instant(updated))
+            for key, slug, title, url, updated in found
+            if url == site.absolute(keyed_path(key, slug, title))
+        ]
+        response = Response(sitemap(rows), media_type="application/xml")
+        response.headers["cache-control"] = "public, max-age=600"
+        return conditional(request, response)
+
+    def health(request: Request) -> Response:
+        """200 when the database answers, 503 when not; says nothing else."""
+        try:
+            with site.store.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except (StoreError, SQLAlchemyError):
+            return PlainTextResponse("database unreachable\n", 503, {"cache-control": NEVER_KEPT})
+        return PlainTextResponse("ok\n", headers={"cache-control": NEVER_KEPT})
+
+    return [Route("/robots.txt", robots), Route("/sitemap.xml", addresses), Route("/healthz", health)]

@@ -1,0 +1,1 @@
+"""The pages for subscribers: subscribe, preferences, unsubscribe, counted links."""

@@ -1,0 +1,1 @@
+"""WebSub: our own hub, and the hubs of others."""

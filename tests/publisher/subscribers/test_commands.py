@@ -1,0 +1,112 @@
+"""``masthead import`` and ``export``, and what the worker does for readers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from publisher import pipeline
+from publisher.cli.main import app
+from publisher.errors import MastheadError
+from publisher.lib.addresses import parse_address
+from publisher.store import editions, subscribers
+from publisher.store import feedback as reports
+from publisher.store.tables import chunk, edition
+from publisher.subscribers.subscribing import ask
+from publisher.subscribers.wishes import Wishes
+
+SETTINGS = """
+[publication]
+title = "The Slow Post"
+base_url = "https://slow.example"
+[sender]
+address = "post@slow.example"
+[feedback]
+mailbox = "maildir"
+path = "reports"
+"""
+LIST = "email,name,attributes,status\nada@example.org,Ada,{},enabled\nnobody,X,{},enabled\n"
+
+
+@pytest.fixture
+def site(tmp_path, migrated):
+    (tmp_path / "publication.toml").write_text(SETTINGS)
+    (tmp_path / "list.csv").write_text(LIST)
+    (tmp_path / "state").mkdir()
+    shutil.copy(migrated, tmp_path / "state" / "masthead.db")
+    return tmp_path
+
+
+def command(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_a_dry_run_shows_the_diff_and_changes_nothing(site) -> None:
+    shown = command("import", site / "list.csv", "--site", site, "--dry-run", code=1)
+    assert "ada@example.org" in shown.output
+    assert "new, confirmed" in shown.output
+    assert "would be 1 new, 1 bad" in shown.output
+    assert command("export", "--site", site).stdout.count("\n") == 1
+
+
+def test_an_import_says_what_it_did_and_sets_bad_rows_aside(site) -> None:
+    done = command("import", site / "list.csv", "--site", site, "--json", code=1)
+    report = json.loads(done.stdout)
+    assert (report["new"], report["bad"]) == (1, 1)
+    assert "line 3" not in done.stdout
+    assert "3,address: " in (site / "list-set-aside.csv").read_text()
+    again = json.loads(command("import", site / "list.csv", "--site", site, "--json", code=1).stdout)
+    assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 1)
+
+
+def test_an_export_is_written_to_a_file(site) -> None:
+    command("import", site / "list.csv", "--site", site, code=1)
+    command("export", "--site", site, "--out", site / "out.json")
+    (row,) = json.loads((site / "out.json").read_text())["subscribers"]
+    assert (row["address"], row["name"]) == ("ada@example.org", "Ada")
+    command("export", "--site", site, "--suppressions")
+
+
+def test_a_digest_that_is_not_there_is_one_clear_line(site) -> None:
+    context = pipeline.open_site(site)
+    with pytest.raises(MastheadError, match="no digest is named daily; there are: digest"):
+        pipeline.import_readers(context, site / "list.csv", digests=("daily",))
+    context.close()
+
+
+def test_the_worker_sends_confirmations_and_reads_reports(site) -> None:
+    now = [1_800_000_000.0]
+    context = pipeline.open_site(site, clock=lambda: now[0])
+    assert pipeline.send_notices(context) == 0
+    ask(context.store, context.settings, parse_address("ada@example.org"), Wishes(), network="x", now=now[0])
+    assert pipeline.send_notices(context) == 1
+    assert pipeline.send_notices(context) == 0
+    assert len(list((site / "state" / "outbox" / "new").iterdir())) == 1
+    (site / "reports" / "new").mkdir(parents=True)
+    (site / "reports" / "new" / "1").write_bytes(b"nothing of ours")
+    assert pipeline.read_reports(context) == 1
+    (site / "reports" / "new" / "2").write_bytes(b"nothing of ours")
+    assert pipeline.read_reports(context) == 0, "it was looked at a moment ago"
+    now[0] += 61
+    assert pipeline.read_reports(context) == 1
+    with context.store.read() as tx:
+        assert subscribers.by_address(tx, "ada@example.org") is None, "not before the link is confirmed"
+    context.close()
+
+
+def test_the_status_names_an_edition_that_readers_called_spam(site) -> None:
+    context = pipeline.open_site(site)
+    with context.store.begin() as tx:
+        number = editions.create(tx, "digest", "News", [], now=1.0)
+        tx.execute(edition.update().values(status="sending", audience=100, frozen=1.0))
+        tx.execute(chunk.insert().values(edition_id=number, due=1.0, size=100, sent=100))
+        reports.add(tx, kind="complaint", subscriber_id=1, edition_id=number, at=1.0, source="mail")
+    context.close()
+    assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", site).stdout
+    (told,) = json.loads(command("status", "--site", site, "--json").stdout)
+    assert (told["complaints"], told["complaint_rate"]) == (1, 0.01)

@@ -1,0 +1,87 @@
+"""A reader's whole life, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from publisher.lib.addresses import parse_address
+from publisher.mail.feedback import Event, Kind
+from publisher.mail.transport import Cause
+from publisher.mail.transports.memory import Transport
+from publisher.model import Cadence
+from publisher.pipeline.subscribers import SWEEP_SECONDS
+from publisher.settings import load_settings
+from publisher.store import consent, subscribers, tracking
+from publisher.store import feedback as reports
+from publisher.store.subscribers import SubscriberStatus
+from publisher.store.tables import metadata
+from publisher.subscribers import feedback, subscribing
+from publisher.subscribers.notices import send_due_notices
+from publisher.subscribers.wishes import Wishes
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+SETTINGS = '[publication]\ntitle = "T"\nbase_url = "https://slow.example"\n[sender]\naddress = "post@slow.example"\n'
+
+
+def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
+    store = either_store
+    (tmp_path / "publication.toml").write_text(SETTINGS)
+    settings = load_settings(tmp_path)
+    transport = Transport()
+    ada = parse_address("ada@example.org")
+    wishes = Wishes(sections=("Coast",), cadence=Cadence.WEEKLY, weekday=4, timezone="Europe/Rome", language="it")
+
+    for _ in range(3):  # asked three times, mailed once
+        assert subscribing.ask(store, settings, ada, wishes, network="192.0.2.7", now=NOW) == "taken"
+    assert send_due_notices(store, settings, transport, now=NOW) == (1, 0)
+    assert transport.taken[0].recipient == "ada@example.org"
+
+    with store.read() as tx:
+        created = consent.get_signup(tx, 1).created
+    url = subscribing.confirm_url(settings, subscribing.keyring_of(store), 1, created)
+    found = subscribing.pending(store, url.rpartition("/")[2], now=NOW)
+    who = subscribing.confirm(store, settings, found, now=NOW)
+    assert subscribing.confirm(store, settings, found, now=NOW + 1) == who
+    assert send_due_notices(store, settings, transport, now=NOW + 1) == (1, 0)
+
+    held = subscribing.preferences(store, who, now=NOW)
+    assert (held.status, held.wishes.sections, held.wishes.language) == (SubscriberStatus.CONFIRMED, ("Coast",), "it")
+    changed = Wishes(digests=("digest",), cadence=Cadence.MONTHLY, monthday=31, paused_until=date(2027, 3, 1))
+    after = subscribing.change(store, who, changed, now=NOW, allow_tracking=False)
+    assert (after.wishes, after.tracking) == (changed, False)
+    assert subscribing.leave(store, who, now=NOW + 2, how="page")
+    assert not subscribing.leave(store, who, now=NOW + 3, how="page")
+    assert subscribing.undo_leave(store, who, now=NOW + 4)
+
+    for day in range(2):
+        event = Event(Kind.BOUNCE, "mail", who, 1, cause=Cause.DEAD, status="5.1.1", event_id=f"e{day}")
+        effect = feedback.record(store, settings, event, now=NOW + day * DAY)
+        assert feedback.record(store, settings, event, now=NOW + day * DAY) is feedback.Effect.IGNORED
+    assert effect is feedback.Effect.SUPPRESSED
+
+    with store.begin() as tx:
+        assert tracking.number_links(tx, 1, ["https://a.example/", "https://b.example/"]) == {
+            "https://a.example/": 1,
+            "https://b.example/": 2,
+        }
+        for _ in range(2):
+            tracking.count(tx, 1, "click", link=2, human=True)
+            tracking.count_reader(tx, who, 1, "click", link=2, now=NOW)
+        assert [(row.url, row.count) for row in tracking.of_edition(tx, 1)] == [("https://b.example/", 2)]
+
+    data = subscribing.export(store, who, now=NOW)
+    assert data["suppressed"] == "bounced"
+    assert data["opened_and_clicked"][0]["times"] == 2
+    assert [one["what"] for one in data["record"]] == ["confirmed", "changed", "unsubscribed", "came back"]
+
+    assert subscribing.erase(store, who, now=NOW + 5)
+    assert not subscribing.erase(store, who, now=NOW + 6)
+    with store.begin() as tx:
+        assert subscribers.suppressed(tx, "ada@example.org").reason == "bounced", "the first reason stays"
+        assert consent.sweep(tx, now=NOW + 40 * DAY + SWEEP_SECONDS) > 0
+        reports.sweep(tx, now=NOW + 500 * DAY)
+        everything = json.dumps([[repr(row) for row in tx.execute(t.select())] for t in metadata.tables.values()])
+    assert "ada@" not in everything
+    assert "192.0.2" not in everything

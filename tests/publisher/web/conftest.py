@@ -1,0 +1,109 @@
+"""A site in a temporary directory with a few articles, and clients that stand near and far."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from publisher.model import Article, Author, Image
+from publisher.settings import load_settings
+from publisher.store import articles, open_store
+from publisher.web.app import create_app
+from publisher.web.frame.paths import article_path
+
+BASE = "https://slow.example"
+SETTINGS = """
+[publication]
+title = "The Slow Post"
+base_url = "https://slow.example"
+description = "Reports that were given time."
+timezone = "Europe/Rome"
+[sender]
+address = "post@slow.example"
+"""
+
+
+def make_article(number: int = 1, **values) -> Article:
+    day = datetime(2026, 3, 1, 8, tzinfo=UTC) + timedelta(days=number)
+    article = Article(
+        **{
+            "id": f"piece-{number}",
+            "title": f"Piece number {number}",
+            "url": "",
+            "published": day,
+            "updated": day,
+            "html": "<p>Some words that were sanitised.</p>",
+            "section": "Coast" if number % 2 else "Hills",
+            "tags": ("boats", "ice") if number % 2 else ("rain",),
+            "authors": (Author("Ada Moretti"),),
+            "summary": f"What piece {number} is about.",
+            **values,
+        }
+    )
+    return article if article.url else dataclasses.replace(article, url=BASE + article_path(article))
+
+
+@pytest.fixture
+def site_dir(tmp_path):
+    (tmp_path / "publication.toml").write_text(SETTINGS, encoding="utf-8")
+    (tmp_path / "media").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def store(site_dir, migrated):
+    (site_dir / "state").mkdir(exist_ok=True)
+    shutil.copy(migrated, site_dir / "state" / "masthead.db")
+    opened = open_store(load_settings(site_dir).database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def add(store):
+    def put(*given: Article) -> None:
+        with store.begin() as tx:
+            for article in given:
+                articles.save(tx, article, source_path=f"articles/{article.id}.md", now=0.0)
+
+    return put
+
+
+@pytest.fixture
+def app(site_dir, store):
+    return create_app(load_settings(site_dir), store)
+
+
+@pytest.fixture
+def far(app):
+    """A reader somewhere on the network."""
+    return TestClient(
+        app, base_url=BASE, client=("203.0.113.9", 4711), follow_redirects=False, raise_server_exceptions=False
+    )
+
+
+@pytest.fixture
+def near(app):
+    """The operator: a browser on this very machine."""
+    return TestClient(
+        app,
+        base_url="http://127.0.0.1:8000",
+        client=("127.0.0.1", 4711),
+        follow_redirects=False,
+        raise_server_exceptions=False,
+    )
+
+
+@pytest.fixture
+def picture():
+    return Image(f"{BASE}/media/quay.jpg", "The quay at dawn", 1200, 800)
+
+
+@pytest.fixture
+def article_of():
+    """Makes sample articles; see :func:`make_article`."""
+    return make_article
