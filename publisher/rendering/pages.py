@@ -1,8 +1,8 @@
-"""Web pages: ``templates/web/<name>.html`` becomes HTML in the publication's language.
+"""Web pages: ``templates/web/`` and ``templates/desk/`` become HTML in the publication's language.
 
 ::
 
-    view (plain dict) ─→ Pages.render("article.html", view) ─→ HTML text
+    view (plain dict) ─→ Pages.render("web/article.html", view) ─→ HTML text
 
 Templates get plain values only (facts on template injection: never a model object), and four filters:
 ``date`` and ``instant`` in the publication's language and zone, ``isodate`` for machines, ``number``.
@@ -61,11 +61,11 @@ class Pages:
         )
 
     def render(self, name: str, values: dict[str, Any]) -> str:
-        """The page ``templates/web/<name>``.
+        """The page ``templates/<name>``: ``web/home.html``, ``desk/outbox.html`` and so on.
 
         :raises RenderError: the template failed; names the template and the line.
         """
-        return render(self._environment, f"web/{name}", values)
+        return render(self._environment, name, values)
 
     def date(self, value: dt.datetime | dt.date) -> str:
         """``16 July 2025``, in the publication's language and zone."""

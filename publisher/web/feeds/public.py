@@ -129,7 +129,7 @@ class _Feeds:
                 }
             )
         values = {"title": "Feeds", "groups": groups, "opml": f"{root}/feeds.opml"}
-        return self.site.page(request, "feeds.html", values)
+        return self.site.page(request, "web/feeds.html", values)
 
     def preview(self, request: Request, path: str, file: Path, form: Format) -> Response:
         """What a person gets who navigates to a feed."""
@@ -169,7 +169,7 @@ class _Feeds:
             ],
             "robots": "noindex",
         }
-        return self.site.page(request, "feed.html", values, headers={"vary": files.VARY})
+        return self.site.page(request, "web/feed.html", values, headers={"vary": files.VARY})
 
     def _file(self, path: str) -> Path | None:
         if not self.folder.is_dir():

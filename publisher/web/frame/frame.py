@@ -2,7 +2,7 @@
 
 ::
 
-    routes(site) ─→ handler(request) ─→ site.page(request, "article.html", view) ─→ HTML + ETag, or 304
+    routes(site) ─→ handler(request) ─→ site.page(request, "web/article.html", view) ─→ HTML + ETag, or 304
 
 A handler is a plain function (Starlette runs it on a thread), reads in one short transaction, decides what to
 show as plain values (:mod:`publisher.web.site.views`) and hands them to a template. Links inside pages are paths
@@ -132,7 +132,7 @@ class Site:
         alternates: Iterable[AlternateLink] = (),
         frames: bool = False,
     ) -> Response:
-        """Answer with ``templates/web/<template>``, which extends ``_base.html``.
+        """Return ``templates/<template>``, which extends ``web/_base.html``.
 
         Values that the frame knows: ``title`` (of the page; empty on the home page), ``description``,
         ``canonical`` (absolute), ``social`` (see ``_base.html``), ``robots``.

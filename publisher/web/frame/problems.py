@@ -50,7 +50,7 @@ def problem(site: Site, request: Request, status: int, *, what: str = "", todo: 
     if wants_json(request):
         return JSONResponse({"error": what, "todo": todo}, status, {"cache-control": NEVER_KEPT})
     values = {"title": what, "status": status, "what": what, "todo": todo, "robots": "noindex"}
-    return site.page(request, "error.html", values, status=status, cache=NEVER_KEPT)
+    return site.page(request, "web/error.html", values, status=status, cache=NEVER_KEPT)
 
 
 def handlers(site: Site) -> dict[int | type[Exception], Callable[[Request, Exception], Response]]:

@@ -101,7 +101,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "canonical": site.absolute("/editions") + (f"?page={number}" if number > 1 else ""),
             "social": website(site, f"Editions · {site.publication.title}", "/editions"),
         }
-        return site.page(request, "editions.html", values)
+        return site.page(request, "web/editions.html", values)
 
     def one(request: Request) -> Response:
         with site.store.read() as tx:
@@ -117,7 +117,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "canonical": site.absolute(edition_path(edition.id)),
             "social": website(site, f"{edition.title}, No. {edition.number}", edition_path(edition.id)),
         }
-        return site.page(request, "edition.html", values)
+        return site.page(request, "web/edition.html", values)
 
     def mail(request: Request) -> Response:
         with site.store.read() as tx:

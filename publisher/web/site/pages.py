@@ -110,7 +110,7 @@ def home(site: Site, request: Request) -> Response:
         "canonical": site.absolute("/"),
         "social": website(site, site.publication.title, "/"),
     }
-    return site.page(request, "home.html", values)
+    return site.page(request, "web/home.html", values)
 
 
 def feeds_of(site: Site, topic: Topic) -> tuple[feeds.AlternateLink, ...]:
@@ -141,7 +141,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "social": social(article, site.publication),
             "article": view,
         }
-        return site.page(request, "article.html", values)
+        return site.page(request, "web/article.html", values)
 
     def listing(request: Request, topic: Topic | None, heading: str, path: str) -> Response:
         size, number = site.settings.web.page_size, page_number(request)
@@ -162,7 +162,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "canonical": site.absolute(path) + (f"?page={number}" if number > 1 else ""),
             "social": website(site, f"{heading} · {site.publication.title}", path),
         }
-        return site.page(request, "list.html", values, alternates=feeds_of(site, topic) if topic else ())
+        return site.page(request, "web/list.html", values, alternates=feeds_of(site, topic) if topic else ())
 
     def everything(request: Request) -> Response:
         return listing(request, None, "All articles", "/articles")

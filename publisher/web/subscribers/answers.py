@@ -62,4 +62,4 @@ def say(
         "buttons": [{"quiet": False, "danger": False, **button} for button in buttons],
         "link": link,
     }
-    return site.page(request, "ask.html", values, cache=NEVER_KEPT)
+    return site.page(request, "web/ask.html", values, cache=NEVER_KEPT)

@@ -109,7 +109,7 @@ def _show_preferences(
         "action": action,
         "leave": leave,
     }
-    return site.page(request, "preferences.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
+    return site.page(request, "web/preferences.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
 
 
 def _save(site: Site, request: Request, form: FormData) -> Response:
@@ -137,7 +137,7 @@ def _data_page(site: Site, request: Request) -> Response:
         return void_link(site, request)
     action = f"/preferences/{request.path_params['token']}"
     values = {"title": "All that is held about you", "robots": "noindex", "groups": data_groups(data), "action": action}
-    return site.page(request, "reader_data.html", values, cache=NEVER_KEPT)
+    return site.page(request, "web/reader_data.html", values, cache=NEVER_KEPT)
 
 
 def _data_file(site: Site, request: Request) -> Response:

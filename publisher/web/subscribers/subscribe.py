@@ -122,7 +122,7 @@ def _show_form(
         "problems": dict(problems or {}),
         "zone_script": SCRIPT_PATH,
     }
-    response = site.page(request, "subscribe.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
+    response = site.page(request, "web/subscribe.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
     response.headers["content-security-policy"] = site.policy + "; script-src 'self'"
     return response
 
