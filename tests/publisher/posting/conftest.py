@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 
 from publisher import posting
 from publisher.model import Article, Image
@@ -43,6 +45,12 @@ def article(number: int = 1, **values: Any) -> Article:
         image=Image("https://paper.example.org/i.png", "A harbour at low tide"),
     )
     return replace(base, **values)
+
+
+def png(width: int = 1800, height: int = 1200) -> bytes:
+    out = io.BytesIO()
+    Pillow.effect_noise((width, height), 90).convert("RGB").save(out, "PNG")
+    return out.getvalue()
 
 
 @dataclass
