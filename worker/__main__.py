@@ -23,9 +23,8 @@ from celery import signals
 from celery.beat import SchedulingError
 from celery.platforms import SecurityWarning
 
-from publisher import pipeline
 from publisher.errors import MastheadError
-from publisher.pipeline import Site
+from publisher.pipeline.site import Site, open_site
 from publisher.settings import Settings, load_settings
 from worker import tasks
 from worker.celery import make_app
@@ -58,7 +57,7 @@ def run(
     concurrency: int = 0,
     tick: bool = True,
     watch_stdin: bool = False,
-    opening: Callable[[Path], Site] = pipeline.open_site,
+    opening: Callable[[Path], Site] = open_site,
     use_cases: tasks.UseCases = tasks.USE_CASES,
 ) -> int:
     """Run a worker in this process, which must be a main thread's; a test hands in doubles."""

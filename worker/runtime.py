@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from publisher import pipeline
 from publisher.errors import MastheadError
-from publisher.pipeline import Site
+from publisher.pipeline.site import Site, open_site
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +28,7 @@ class Runtime:
     :param opening: opens the site; a test hands in its own.
     """
 
-    def __init__(
-        self, directory: Path, *, concurrency: int, opening: Callable[[Path], Site] = pipeline.open_site
-    ) -> None:
+    def __init__(self, directory: Path, *, concurrency: int, opening: Callable[[Path], Site] = open_site) -> None:
         self.directory = directory
         self.concurrency = concurrency
         self._opening = opening

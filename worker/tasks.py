@@ -19,9 +19,10 @@ from typing import NamedTuple, TypeVar
 
 from celery import Celery
 
-from publisher import delivery, pipeline
+from publisher import delivery
 from publisher.errors import MastheadError
-from publisher.pipeline import Site
+from publisher.pipeline import collecting, hub, planning, posting, scheduling, sending, subscribers
+from publisher.pipeline.site import Site
 from publisher.store import Store, chunks, meta
 from worker.celery import EXPIRES
 from worker.runtime import Runtime
@@ -37,14 +38,14 @@ T = TypeVar("T")
 class UseCases(NamedTuple):
     """What the tasks call; a test hands in a double for those it watches."""
 
-    plan_due: Callable[[Site], object] = pipeline.plan_due
-    freeze_due: Callable[[Site], object] = pipeline.freeze_due
-    drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = pipeline.drain
-    collect: Callable[[Site], object] = pipeline.gather
-    post: Callable[[Site], object] = pipeline.post_due
-    websub: Callable[[Site], object] = pipeline.fan_out
-    notices: Callable[[Site], object] = pipeline.send_notices
-    feedback: Callable[[Site], object] = pipeline.read_reports
+    plan_due: Callable[[Site], object] = scheduling.plan_due
+    freeze_due: Callable[[Site], object] = planning.freeze_due
+    drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = sending.drain
+    collect: Callable[[Site], object] = collecting.gather
+    post: Callable[[Site], object] = posting.post_due
+    websub: Callable[[Site], object] = hub.fan_out
+    notices: Callable[[Site], object] = subscribers.send_notices
+    feedback: Callable[[Site], object] = subscribers.read_reports
 
 
 USE_CASES = UseCases()

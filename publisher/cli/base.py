@@ -12,11 +12,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from publisher import pipeline
+from publisher.pipeline.site import Site, open_site
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
+#: The default of ``--site``.
+HERE = Path()
 SiteOption = Annotated[
     Path, typer.Option("--site", help="The site directory (holds publication.toml).", envvar="MASTHEAD_SITE")
 ]
@@ -24,9 +26,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 
 @contextmanager
-def opened(directory: Path) -> Iterator[pipeline.Site]:
+def opened(directory: Path) -> Iterator[Site]:
     """The site of a directory, closed afterwards."""
-    site = pipeline.open_site(directory)
+    site = open_site(directory)
     try:
         yield site
     finally:

@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from publisher import delivery, pipeline
-from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
+from publisher import delivery
+from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.delivery import Settlement
 from publisher.errors import DeliveryError
 from publisher.model import EditionStatus
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show live progress; Ctrl-C leaves.")] = False,
     limit: Annotated[int, typer.Option(help="How many editions.", min=1, max=1000)] = 10,
@@ -110,7 +110,7 @@ def _as_dict(one: EditionStanding) -> dict[str, Any]:
     }
 
 
-def audit(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def audit(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """Count every delivery and check the account of every edition; exit 1 when one does not balance."""
     with opened(directory) as site:
         names = {one.id: one.name for one in standings(site, limit=1_000_000)}
@@ -150,14 +150,14 @@ def audit(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> No
         raise typer.Exit(1)
 
 
-def pause(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
+def pause(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Stop sending an edition for now; acts within two seconds."""
     with opened(directory) as site:
         one = find_edition(site, edition)
         _done(delivery.pause(site.store, one.id), one, "paused", EditionStatus.SENDING)
 
 
-def resume(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
+def resume(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Go on sending a paused edition."""
     with opened(directory) as site:
         one = find_edition(site, edition)
@@ -166,7 +166,7 @@ def resume(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> N
 
 def cancel(
     edition: EditionArgument,
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Send no more of an edition, ever. What has left has left."""
@@ -178,7 +178,7 @@ def cancel(
         _done(delivery.cancel(site.store, one.id), one, "is cancelled", EditionStatus.SENDING)
 
 
-def retry(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> None:
+def retry(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Try every failed delivery of an edition once more."""
     with opened(directory) as site:
         one = find_edition(site, edition)
@@ -187,7 +187,7 @@ def retry(edition: EditionArgument, directory: SiteOption = pipeline.HERE) -> No
 
 def doubts(
     edition: EditionArgument = "latest",
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     settle_as: Annotated[
         Settlement | None,
         typer.Option("--settle", help="sent (it arrived), failed (let it be), resend (the same again)."),

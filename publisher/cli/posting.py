@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from publisher import pipeline, posting
-from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
+from publisher import posting
+from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.pipeline import posting as use_cases
@@ -29,7 +29,7 @@ def post(
     article: Annotated[str, typer.Argument(help="An article's slug, key, id or URL, or latest.")],
     channel: Annotated[str, typer.Option("--channel", "-c", help="The channel's name in publication.toml.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact request and send nothing.")] = False,
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Post an article on one channel now; never a second time."""
@@ -53,7 +53,7 @@ def post(
 
 
 @channels.command("list")
-def list_channels(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """Every channel: its state, and how many posts of each status it has."""
     with opened(directory) as site, site.store.read() as tx:
         counts = posts.counts(tx)
@@ -86,7 +86,7 @@ def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict
 
 
 @channels.command("test")
-def ask(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
+def ask(name: NameArgument, directory: SiteOption = HERE) -> None:
     """Ask a channel who we are, publishing nothing; a paused one goes on when it answers."""
     with opened(directory) as site:
         line = use_cases.try_channel(site, name)
@@ -94,7 +94,7 @@ def ask(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
 
 
 @channels.command("resume")
-def resume(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
+def resume(name: NameArgument, directory: SiteOption = HERE) -> None:
     """Let a paused channel go on without asking it."""
     with opened(directory) as site:
         posting.channel_table(site.settings, name)
@@ -103,7 +103,7 @@ def resume(name: NameArgument, directory: SiteOption = pipeline.HERE) -> None:
 
 
 @channels.command("unknown")
-def unknown(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def unknown(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """Posts that may or may not be published, for a person to look at."""
     with opened(directory) as site, site.store.read() as tx:
         rows = [dict(row) for row in posts.of_status(tx, PostStatus.UNKNOWN)]
@@ -121,7 +121,7 @@ def decide(
     post_id: Annotated[int, typer.Argument(help="The post's number, from masthead channels unknown.")],
     outcome: Annotated[str, typer.Argument(help="published, failed, or send (it is not there: send it again).")],
     url: Annotated[str, typer.Option(help="Where it is published.")] = "",
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
 ) -> None:
     """Say what became of a post that nobody else can tell, or have a failed one sent again."""
     if outcome not in ("published", "failed", "send"):

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from publisher import pipeline
-from publisher.cli.base import JsonOption, SiteOption, StageBars, console, errors, opened, print_json
+from publisher.cli.base import HERE, JsonOption, SiteOption, StageBars, console, errors, opened, print_json
 from publisher.digests import preview as previews
 from publisher.errors import SiteError
 from publisher.mail.transport import Outcome
-from publisher.pipeline import Published, previewing
+from publisher.pipeline import previewing, publishing
+from publisher.pipeline.publishing import Published
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("send-test")(send_test)
 
 
-def publish(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> None:
+def publish(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice."""
     stopping = False
 
@@ -36,7 +36,7 @@ def publish(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with opened(directory) as site, StageBars(quiet=json) as progress:
-            result = pipeline.publish(site, progress=progress, stop=lambda: stopping)
+            result = publishing.publish(site, progress=progress, stop=lambda: stopping)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -52,7 +52,7 @@ def publish(directory: SiteOption = pipeline.HERE, json: JsonOption = False) -> 
 
 def preview(
     digest: Annotated[str, typer.Argument(help="A digest's name; default: the first.")] = "",
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     template: Annotated[str, typer.Option(help="Another design than the digest's.")] = "",
     language: Annotated[str, typer.Option(help="As a reader of this language gets it, such as it or ar.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of the site's state/preview.")] = None,
@@ -89,7 +89,7 @@ def preview(
 def send_test(
     digest: Annotated[str, typer.Argument(help="A digest's name.")],
     addresses: Annotated[list[str], typer.Argument(help="Where to send it.")],
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     language: Annotated[str, typer.Option(help="As a reader of this language gets it.")] = "",
 ) -> None:
     """Send the next edition to some addresses, marked as a test; subscribers and counts are not touched."""

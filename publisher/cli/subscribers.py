@@ -13,8 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from publisher import pipeline
-from publisher.cli.base import JsonOption, SiteOption, console, errors, opened, print_json
+from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import SiteError
 from publisher.pipeline.subscribers import import_readers
 from publisher.subscribers import feedback, interchange
@@ -29,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     file: Annotated[Path, typer.Argument(help="CSV or JSON of ours, listmonk, Ghost, Mailchimp or Substack.")],
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     digest: Annotated[
         list[str] | None, typer.Option(help="Subscribe them to this digest only; may be repeated.")
     ] = None,
@@ -111,7 +110,7 @@ def _write_aside(path: Path, rows: list[BadRow]) -> Path:
 
 
 def export(
-    directory: SiteOption = pipeline.HERE,
+    directory: SiteOption = HERE,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file; default: standard output.")] = None,
     format: Annotated[str, typer.Option(help="csv or json.")] = "",
     digest: Annotated[str, typer.Option(help="Only the readers of this digest.")] = "",
@@ -132,7 +131,7 @@ def export(
     errors.print(f"{count} rows" + (f" in {out}" if out else ""), soft_wrap=True)
 
 
-def lmtp(directory: SiteOption = pipeline.HERE) -> None:
+def lmtp(directory: SiteOption = HERE) -> None:
     """Take bounces and complaints from a mail server by LMTP, in the foreground; see [feedback]."""
     with opened(directory) as site:
         try:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher import pipeline
+from publisher.pipeline import publishing
+from publisher.pipeline.publishing import Published
+from publisher.pipeline.site import open_site
 from tests.conftest import absent
 
 CHROMIUM = "/usr/bin/chromium"
@@ -75,11 +77,11 @@ def site(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def publish(site: Path) -> Callable[[], pipeline.Published]:
-    def once() -> pipeline.Published:
-        context = pipeline.open_site(site)
+def publish(site: Path) -> Callable[[], Published]:
+    def once() -> Published:
+        context = open_site(site)
         try:
-            return pipeline.publish(context)
+            return publishing.publish(context)
         finally:
             context.close()
 

@@ -82,10 +82,10 @@ def test_the_mail_has_only_headers_of_ours_and_prints_the_braces(published, outb
 def test_the_page_shows_it_as_words(published, site):
     from starlette.testclient import TestClient
 
-    from publisher import pipeline
+    from publisher.pipeline.site import open_site
     from publisher.web.app import create_app
 
-    context = pipeline.open_site(site)
+    context = open_site(site)
     try:
         client = TestClient(create_app(context.settings, context.store), base_url="https://slow.example")
         (hostile,) = [article for article in published.collected.new if article.title.startswith("Breaking")]

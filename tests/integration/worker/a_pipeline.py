@@ -12,7 +12,7 @@ from pathlib import Path
 from publisher.delivery import Options
 from publisher.delivery import drain as drain_ledger
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
-from publisher.pipeline import Site
+from publisher.pipeline.site import Site
 from worker.tasks import UseCases
 
 

@@ -7,9 +7,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from publisher import pipeline
 from publisher.cli import app
 from publisher.errors import DeliveryError
+from publisher.pipeline.audience import join_audience
+from publisher.pipeline.collecting import collect
+from publisher.pipeline.planning import freeze_due, plan_editions
+from publisher.pipeline.sending import drain
+from publisher.pipeline.site import open_site
 
 PUBLICATION = """
 [publication]
@@ -34,11 +38,11 @@ def site(tmp_path):
 @pytest.fixture
 def planned(site):
     """An edition that is frozen and not sent yet."""
-    context = pipeline.open_site(site)
-    pipeline.join_audience(context)
-    pipeline.collect(context)
-    pipeline.plan_editions(context)
-    pipeline.freeze_due(context)
+    context = open_site(site)
+    join_audience(context)
+    collect(context)
+    plan_editions(context)
+    freeze_due(context)
     yield context
     context.close()
 
@@ -56,20 +60,20 @@ def test_status_says_how_far_an_edition_is(planned, site):
 
 def test_a_paused_edition_sends_nothing_until_it_is_resumed(planned, site):
     assert call(site, "pause", "letter:1").exit_code == 0
-    assert pipeline.drain(planned).sent == 0
+    assert drain(planned).sent == 0
     assert isinstance(call(site, "pause", "letter:1").exception, DeliveryError)
     assert call(site, "resume", "1").exit_code == 0
-    assert pipeline.drain(planned).sent == 2
+    assert drain(planned).sent == 2
 
 
 def test_cancel_asks_first_and_then_nothing_more_leaves(planned, site):
     assert CliRunner().invoke(app, ["cancel", "latest", "--site", str(site)], input="n\n").exit_code == 1
     assert call(site, "cancel", "latest", "--yes").exit_code == 0
-    assert pipeline.drain(planned).sent == 0
+    assert drain(planned).sent == 0
 
 
 def test_audit_balances_and_says_so(planned, site):
-    pipeline.drain(planned)
+    drain(planned)
     found = call(site, "audit", "--json")
     assert found.exit_code == 0
     (one,) = json.loads(found.stdout)

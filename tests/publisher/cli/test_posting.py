@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from publisher import pipeline
 from publisher.cli import app
 from publisher.errors import ChannelError, SettingsError, SiteError
+from publisher.pipeline.collecting import collect
+from publisher.pipeline.posting import post_due
+from publisher.pipeline.site import open_site
 from publisher.store import posts
 from tests.fakes import FAKES
 
@@ -144,12 +146,12 @@ def test_a_post_in_doubt_is_listed_and_decided(site: Path, telegram: Any) -> Non
 def test_an_article_that_is_withdrawn_before_its_post_went_out_is_not_posted(site: Path, telegram: Any) -> None:
     publish(site)  # the channel knows what was there before it
     write(site, "two")
-    context = pipeline.open_site(site)
+    context = open_site(site)
     try:
-        assert pipeline.collect(context).posts_queued >= 1
+        assert collect(context).posts_queued >= 1
         (site / "articles" / "two.md").unlink()
-        pipeline.collect(context)
-        pipeline.post_due(context)
+        collect(context)
+        post_due(context)
         with context.store.read() as tx:
             assert [row for row in posts.newest(tx) if row["channel"] == "tg"] == []
     finally:

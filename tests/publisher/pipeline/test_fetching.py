@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from publisher import pipeline
 from publisher.errors import MastheadError
 from publisher.pipeline.fetching import image_fetcher
+from publisher.pipeline.site import open_site
 
 PUBLICATION = """
 [publication]
@@ -24,7 +24,7 @@ def fetch(tmp_path):
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "bread.png").write_bytes(b"picture")
     (tmp_path / "media" / "way-out.png").symlink_to(tmp_path / "secret.txt")
-    context = pipeline.open_site(tmp_path)
+    context = open_site(tmp_path)
     yield image_fetcher(context)
     context.close()
 

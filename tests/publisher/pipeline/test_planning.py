@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from publisher import pipeline
 from publisher.model import EditionStatus
+from publisher.pipeline import collecting
+from publisher.pipeline.audience import join_audience
+from publisher.pipeline.planning import freeze_due, plan_editions
+from publisher.pipeline.sending import drain
+from publisher.pipeline.site import Site, open_site
 from publisher.store import editions, subscribers
 
 NOW = 1_795_000_000.0
@@ -26,7 +30,7 @@ def context(tmp_path):
     (tmp_path / "articles").mkdir()
     (tmp_path / "publication.toml").write_text(PUBLICATION)
     (tmp_path / "subscribers.csv").write_text("address,name,language\nanna@example.org,Anna,en\nbo@example.org,Bo,it\n")
-    opened = pipeline.open_site(tmp_path, clock=lambda: NOW)
+    opened = open_site(tmp_path, clock=lambda: NOW)
     yield opened
     opened.close()
 
@@ -38,8 +42,8 @@ def write(context, *names: str, day: int = 1) -> None:
 
 
 def collect(context) -> None:
-    pipeline.join_audience(context)
-    pipeline.collect(context)
+    join_audience(context)
+    collecting.collect(context)
 
 
 def titles(context, edition_id: int) -> list[str]:
@@ -56,17 +60,17 @@ def status(context, edition_id: int) -> tuple[EditionStatus, str, float | None]:
 def test_the_first_edition_holds_the_newest_articles_and_not_the_archive(context):
     write(context, "one", "two", "three", "four")
     collect(context)
-    (planned,) = pipeline.plan_editions(context)
+    (planned,) = plan_editions(context)
     assert titles(context, planned.edition_id) == ["four", "three"]
-    assert pipeline.plan_editions(context) == []
+    assert plan_editions(context) == []
 
 
 def test_readers_of_two_languages_are_two_variants_of_one_edition(context):
     write(context, "one")
     collect(context)
-    (planned,) = pipeline.plan_editions(context)
+    (planned,) = plan_editions(context)
     assert planned.readers == 2
-    assert pipeline.freeze_due(context) == [planned.edition_id]
+    assert freeze_due(context) == [planned.edition_id]
     with context.store.read() as tx:
         assert editions.composed(tx, planned.edition_id) == ["0", "1"]
         assert editions.uncomposed(tx, planned.edition_id) == []
@@ -77,11 +81,11 @@ def test_the_first_variant_is_the_one_that_most_readers_get_or_else_the_publicat
     people = context.settings.directory / "subscribers.csv"
     people.write_text("address,name,language\nnoor@example.org,Noor,ar\nanna@example.org,Anna,en\n")
     collect(context)
-    (planned,) = pipeline.plan_editions(context)
+    (planned,) = plan_editions(context)
     people.write_text("address,name,language\ncy@example.org,Cy,it\ndi@example.org,Di,it\n")
     write(context, "two", day=3)
     collect(context)
-    (second,) = pipeline.plan_editions(context)
+    (second,) = plan_editions(context)
     with context.store.read() as tx:
         assert editions.recipe_of(tx, planned.edition_id, "0").language == "en"
         assert editions.recipe_of(tx, second.edition_id, "0").language == "it"
@@ -90,21 +94,21 @@ def test_the_first_variant_is_the_one_that_most_readers_get_or_else_the_publicat
 def test_more_news_than_fit_wait_for_the_next_edition_oldest_first(context):
     write(context, "zero")
     collect(context)
-    pipeline.plan_editions(context)
+    plan_editions(context)
     write(context, "one", "two", "three", day=5)
     collect(context)
-    found = [titles(context, planned.edition_id) for _ in range(3) for planned in pipeline.plan_editions(context)]
+    found = [titles(context, planned.edition_id) for _ in range(3) for planned in plan_editions(context)]
     assert found == [["two", "one"], ["three"]]
 
 
 def test_a_crash_between_planning_and_freezing_leaves_a_draft_that_the_next_tick_freezes(context):
     write(context, "one")
     collect(context)
-    (planned,) = pipeline.plan_editions(context)
-    again = pipeline.open_site(context.settings.directory, clock=lambda: NOW)  # as a new process would
+    (planned,) = plan_editions(context)
+    again = open_site(context.settings.directory, clock=lambda: NOW)  # as a new process would
     try:
-        assert pipeline.plan_editions(again) == []
-        assert pipeline.freeze_due(again) == [planned.edition_id]
+        assert plan_editions(again) == []
+        assert freeze_due(again) == [planned.edition_id]
     finally:
         again.close()
 
@@ -115,60 +119,60 @@ def test_a_template_that_fails_keeps_the_draft_with_its_reason_and_is_tried_agai
     (template / "subject.txt").write_text("{{ nobody.knows }}\n")
     write(context, "one")
     collect(context)
-    (planned,) = pipeline.plan_editions(context)
-    assert pipeline.freeze_due(context) == []
+    (planned,) = plan_editions(context)
+    assert freeze_due(context) == []
     now, reason, due = status(context, planned.edition_id)
     assert now is EditionStatus.DRAFT
     assert "nobody" in reason
     assert due is not None
     assert due > NOW
-    assert pipeline.freeze_due(context) == []  # not before it is due
+    assert freeze_due(context) == []  # not before it is due
     (template / "subject.txt").unlink()
-    later = pipeline.Site(context.settings, context.store, lambda: due + 1)
-    assert pipeline.freeze_due(later) == [planned.edition_id]
+    later = Site(context.settings, context.store, lambda: due + 1)
+    assert freeze_due(later) == [planned.edition_id]
 
 
 def test_whoever_unsubscribes_between_planning_and_freezing_is_not_in_the_audience(context):
     write(context, "one")
     collect(context)
-    pipeline.plan_editions(context)
+    plan_editions(context)
     with context.store.begin() as tx:
         anna = subscribers.by_address(tx, "anna@example.org")
         subscribers.unsubscribe(tx, anna.id, now=NOW)
-    pipeline.freeze_due(context)
-    assert pipeline.drain(context).sent == 1
+    freeze_due(context)
+    assert drain(context).sent == 1
 
 
 def test_an_edited_article_is_never_sent_again(context):
     write(context, "one")
     collect(context)
-    pipeline.plan_editions(context)
+    plan_editions(context)
     path = context.settings.directory / "articles" / "one.md"
     path.write_text(path.read_text() + "\nAnd a correction.\n")
     collect(context)
-    assert pipeline.plan_editions(context) == []
+    assert plan_editions(context) == []
 
 
 def test_an_old_article_that_is_imported_later_goes_into_no_digest(context):
     write(context, "one")
     collect(context)
-    pipeline.plan_editions(context)
+    plan_editions(context)
     (context.settings.directory / "articles" / "old.md").write_text("---\ntitle: Old\ndate: 2019-01-01\n---\nWords.\n")
     collect(context)
-    assert pipeline.plan_editions(context) == []
+    assert plan_editions(context) == []
 
 
 def test_a_reader_of_topics_is_told_which_of_them_brought_the_digest(context):
     text = "---\ntitle: one\ndate: 2026-11-02\nsection: Kitchen\ntags: [bread, salt]\n---\nWords.\n"
     (context.settings.directory / "articles" / "one.md").write_text(text)
-    pipeline.join_audience(context)
+    join_audience(context)
     with context.store.begin() as tx:
         anna = subscribers.by_address(tx, "anna@example.org")
         subscribers.subscribe(tx, anna.id, "letter", now=NOW, tags='["Bread", "stars"]')
-    pipeline.collect(context)
-    pipeline.plan_editions(context)
-    pipeline.freeze_due(context)
-    pipeline.drain(context)
+    collecting.collect(context)
+    plan_editions(context)
+    freeze_due(context)
+    drain(context)
     outbox = context.settings.state / "outbox" / "new"
     by_reader = {b"anna" in path.read_bytes(): path.read_bytes() for path in outbox.iterdir()}
     assert b"Bread" in by_reader[True]

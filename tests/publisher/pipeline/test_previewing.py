@@ -6,9 +6,10 @@ import mailbox
 
 import pytest
 
-from publisher import pipeline
 from publisher.errors import BadAddress, SiteError
 from publisher.pipeline import previewing
+from publisher.pipeline.publishing import publish
+from publisher.pipeline.site import open_site
 from publisher.store import articles, editions
 
 PUBLICATION = """
@@ -27,7 +28,7 @@ def context(tmp_path):
     (tmp_path / "articles").mkdir()
     (tmp_path / "publication.toml").write_text(PUBLICATION)
     (tmp_path / "subscribers.csv").write_text("address\nanna@example.org\n")
-    opened = pipeline.open_site(tmp_path)
+    opened = open_site(tmp_path)
     yield opened
     opened.close()
 
@@ -51,7 +52,7 @@ def test_before_anything_was_published_it_shows_the_first_edition_and_saves_noth
 
 def test_after_an_edition_it_shows_only_what_is_new_and_says_when_nothing_is(context):
     write(context, "one")
-    pipeline.publish(context)
+    publish(context)
     write(context, "two")
     shown, fresh = previewing.preview(context)
     assert fresh
@@ -69,7 +70,7 @@ def test_a_test_message_is_marked_and_the_ledger_knows_nothing_of_it(context):
     assert message["Subject"].startswith("[Test] ")
     with context.store.read() as tx:
         assert editions.listing(tx) == []
-    assert pipeline.publish(context).sent == 1
+    assert publish(context).sent == 1
 
 
 def test_one_wrong_address_stops_the_whole_test_before_anything_is_sent(context):

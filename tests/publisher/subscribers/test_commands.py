@@ -8,10 +8,11 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from publisher import pipeline
 from publisher.cli.main import app
 from publisher.errors import MastheadError
 from publisher.lib.addresses import parse_address
+from publisher.pipeline.site import open_site
+from publisher.pipeline.subscribers import import_readers, read_reports, send_notices
 from publisher.store import editions, subscribers
 from publisher.store import feedback as reports
 from publisher.store.tables import chunk, edition
@@ -73,34 +74,34 @@ def test_an_export_is_written_to_a_file(site) -> None:
 
 
 def test_a_digest_that_is_not_there_is_one_clear_line(site) -> None:
-    context = pipeline.open_site(site)
+    context = open_site(site)
     with pytest.raises(MastheadError, match="no digest is named daily; there are: digest"):
-        pipeline.import_readers(context, site / "list.csv", digests=("daily",))
+        import_readers(context, site / "list.csv", digests=("daily",))
     context.close()
 
 
 def test_the_worker_sends_confirmations_and_reads_reports(site) -> None:
     now = [1_800_000_000.0]
-    context = pipeline.open_site(site, clock=lambda: now[0])
-    assert pipeline.send_notices(context) == 0
+    context = open_site(site, clock=lambda: now[0])
+    assert send_notices(context) == 0
     ask(context.store, context.settings, parse_address("ada@example.org"), Wishes(), network="x", now=now[0])
-    assert pipeline.send_notices(context) == 1
-    assert pipeline.send_notices(context) == 0
+    assert send_notices(context) == 1
+    assert send_notices(context) == 0
     assert len(list((site / "state" / "outbox" / "new").iterdir())) == 1
     (site / "reports" / "new").mkdir(parents=True)
     (site / "reports" / "new" / "1").write_bytes(b"nothing of ours")
-    assert pipeline.read_reports(context) == 1
+    assert read_reports(context) == 1
     (site / "reports" / "new" / "2").write_bytes(b"nothing of ours")
-    assert pipeline.read_reports(context) == 0, "it was looked at a moment ago"
+    assert read_reports(context) == 0, "it was looked at a moment ago"
     now[0] += 61
-    assert pipeline.read_reports(context) == 1
+    assert read_reports(context) == 1
     with context.store.read() as tx:
         assert subscribers.by_address(tx, "ada@example.org") is None, "not before the link is confirmed"
     context.close()
 
 
 def test_the_status_names_an_edition_that_readers_called_spam(site) -> None:
-    context = pipeline.open_site(site)
+    context = open_site(site)
     with context.store.begin() as tx:
         number = editions.create(tx, "digest", "News", [], now=1.0)
         tx.execute(edition.update().values(status="sending", audience=100, frozen=1.0))
