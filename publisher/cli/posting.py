@@ -13,6 +13,7 @@ from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, op
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.pipeline import posting as use_cases
+from publisher.store import channels as channel_rows
 from publisher.store import posts
 
 channels = typer.Typer(help="The places that articles are posted to.", no_args_is_help=True)
@@ -57,7 +58,7 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
     """Every channel: its state, and how many posts of each status it has."""
     with opened(directory) as site, site.store.read() as tx:
         counts = posts.counts(tx)
-        states = {row["name"]: row for row in posts.channel_states(tx)}
+        states = {row.name: row for row in channel_rows.every(tx)}
         rows = [_standing(table, states.get(table.name), counts) for table in site.settings.channels]
     if json:
         print_json(rows)
@@ -75,13 +76,13 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
 
 
 def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
-    standing = "dry run" if table.dry_run else "paused" if state and state["paused"] else "running"
+    standing = "dry run" if table.dry_run else "paused" if state and state.paused else "running"
     return {
         "name": table.name,
         "kind": table.kind,
         "state": standing,
         "posts": counts.get(table.name, {}),
-        "reason": state["reason"] if state else "",
+        "reason": state.reason if state else "",
     }
 
 
@@ -106,13 +107,15 @@ def resume(name: NameArgument, directory: SiteOption = HERE) -> None:
 def unknown(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """Posts that may or may not be published, for a person to look at."""
     with opened(directory) as site, site.store.read() as tx:
-        rows = [dict(row) for row in posts.of_status(tx, PostStatus.UNKNOWN)]
+        rows = posts.of_status(tx, PostStatus.UNKNOWN)
     if json:
-        print_json([{name: row[name] for name in ("id", "channel", "article_id", "reason", "text")} for row in rows])
+        print_json(
+            [{name: getattr(row, name) for name in ("id", "channel", "article_id", "reason", "text")} for row in rows]
+        )
         return
     for row in rows:
-        console.print(f"{row['id']}  {row['channel']}: {row['reason']}", markup=False, soft_wrap=True)
-        console.print("    " + row["text"].partition("\n")[0], style="dim", markup=False, soft_wrap=True)
+        console.print(f"{row.id}  {row.channel}: {row.reason}", markup=False, soft_wrap=True)
+        console.print("    " + row.text.partition("\n")[0], style="dim", markup=False, soft_wrap=True)
     console.print("masthead channels decide ID published|failed|send" if rows else "Nothing is in doubt.")
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping
-
 from publisher import posting
 from publisher.articles.documents import Problem
 from publisher.errors import SiteError
@@ -24,6 +22,7 @@ from publisher.posting import Posted, Preview, QueueReport, SendReport
 from publisher.settings import FILE_NAME
 from publisher.store import articles as article_rows
 from publisher.store import posts
+from publisher.store.posts import PostRow
 
 #: ``publish`` goes through the channels at most this often; what is left goes with the worker.
 ROUNDS = 50
@@ -75,9 +74,8 @@ def post_all(site: Site, since: float, stop: Callable[[], bool]) -> list[PostOut
         return [_outcome(row) for row in posts.since(tx, since)]
 
 
-def _outcome(row: RowMapping) -> PostOutcome:
-    names = ("channel", "article_id", "status", "text", "remote_url", "reason")
-    return PostOutcome(*(row[name] for name in names))
+def _outcome(row: PostRow) -> PostOutcome:
+    return PostOutcome(row.channel, row.article_id, row.status, row.text, row.remote_url, row.reason)
 
 
 def find_article(site: Site, name: str) -> Article:

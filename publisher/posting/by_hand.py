@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -18,6 +17,7 @@ from publisher.posting.sending import Client, Clock, SendReport, send_channel, u
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, posts
+from publisher.store import channels as channel_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +121,26 @@ def post_now(
     table = channel_table(settings, name)
     channel = open_channel(table, settings.directory)
     with store.begin() as tx:
-        posts.see_channel(tx, name, table.kind, clock().timestamp())
+        channel_rows.see(tx, name, table.kind, clock().timestamp())
         posts.unskip(tx, name, article.id)
         before = posts.of_article(tx, name, article.id)
-        if any(row["status"] == PostStatus.PUBLISHED for row in before):
-            raise ChannelError(f"already on {name}: {before[0]['remote_url'] or before[0]['remote_id']}")
-        if any(row["status"] in (PostStatus.UNKNOWN, PostStatus.SENDING) for row in before):
-            raise ChannelError(f"a post on {name} may be published already; decide on post {before[0]['id']} first")
+        if any(row.status == PostStatus.PUBLISHED for row in before):
+            raise ChannelError(f"already on {name}: {before[0].remote_url or before[0].remote_id}")
+        if any(row.status in (PostStatus.UNKNOWN, PostStatus.SENDING) for row in before):
+            raise ChannelError(f"a post on {name} may be published already; decide on post {before[0].id} first")
         if not posts.remove_unsent(tx, name, article.id):
             for row in before:
-                posts.change(tx, row["id"], status=PostStatus.QUEUED.value, due=clock().timestamp())
+                posts.change(tx, row.id, status=PostStatus.QUEUED, due=clock().timestamp())
         posts.add(tx, post_rows(article, channel, table, settings, clock()))
         rows = posts.of_article(tx, name, article.id)
     report = SendReport()
     if not table.dry_run:
-        ids = [row["id"] for row in rows]
+        ids = [row.id for row in rows]
         report = send_channel(store, settings, name, fetch=fetch, clock=clock, client=client, only=ids)
     with store.read() as tx:
         rows = posts.of_article(tx, name, article.id)
-    worst = next((row for row in rows if row["status"] != PostStatus.PUBLISHED), rows[0])
-    return Posted(name, PostStatus(worst["status"]), rows[0]["remote_url"], worst["reason"], tuple(report.alerts))
+    worst = next((row for row in rows if row.status != PostStatus.PUBLISHED), rows[0])
+    return Posted(name, worst.status, rows[0].remote_url, worst.reason, tuple(report.alerts))
 
 
 def try_channel(
@@ -154,13 +154,13 @@ def try_channel(
     table = channel_table(settings, name)
     channel = open_channel(table, settings.directory, dry_run=False)
     with store.begin() as tx:
-        posts.see_channel(tx, name, table.kind, clock().timestamp())
-        state = posts.channel_state(tx, name)
-    memory = json.loads(state["memory"]) if state else {}
+        channel_rows.see(tx, name, table.kind, clock().timestamp())
+        state = channel_rows.get(tx, name)
+    memory = state.memory if state else {}
 
     def save() -> None:
         with store.begin() as tx:
-            posts.set_channel(tx, name, memory=memory)
+            channel_rows.change(tx, name, memory=memory)
 
     try:
         with client() as http:
@@ -169,7 +169,7 @@ def try_channel(
         error.args = (channel.vault.mask(str(error)),)
         raise
     with store.begin() as tx:
-        posts.set_channel(tx, name, paused=None, wait_until=None, reason="")
+        channel_rows.change(tx, name, paused=None, wait_until=None, reason="")
     return line
 
 
@@ -182,19 +182,19 @@ def decide(
     """
     with store.begin() as tx:
         row = posts.by_id(tx, post_id)
-        if row is None or row["status"] not in (PostStatus.UNKNOWN, PostStatus.FAILED):
-            state = "not there" if row is None else row["status"]
+        if row is None or row.status not in (PostStatus.UNKNOWN, PostStatus.FAILED):
+            state = "not there" if row is None else row.status
             raise ChannelError(f"post {post_id} is {state}; only an unknown or failed post can be decided")
         if outcome == "published":
-            values = {"status": PostStatus.PUBLISHED.value, "published": now.timestamp(), "remote_url": url}
-            posts.change(tx, post_id, due=None, reason="", **values)
+            at = now.timestamp()
+            posts.change(tx, post_id, status=PostStatus.PUBLISHED, published=at, remote_url=url, due=None, reason="")
         elif outcome == "failed":
-            posts.change(tx, post_id, status=PostStatus.FAILED.value, due=None)
+            posts.change(tx, post_id, status=PostStatus.FAILED, due=None)
         else:
-            posts.change(tx, post_id, status=PostStatus.QUEUED.value, due=now.timestamp(), looks=0, attempts=0)
+            posts.change(tx, post_id, status=PostStatus.QUEUED, due=now.timestamp(), looks=0, attempts=0)
 
 
 def resume(store: Store, name: str) -> None:
     """Let a paused channel go on without asking it."""
     with store.begin() as tx:
-        posts.set_channel(tx, name, paused=None, wait_until=None, reason="")
+        channel_rows.change(tx, name, paused=None, wait_until=None, reason="")

@@ -25,6 +25,7 @@ from publisher.lib.text import one_line, slugify
 from publisher.model import Article, Publication
 from publisher.rendering.posts import post_text, tidy
 from publisher.settings.channels import ChannelSettings
+from publisher.store.posts import PostContent
 
 _WORD = re.compile(r"[^\W_]+")
 _PLACEHOLDER = re.compile(r"\{(title|summary|url|hashtags)\}")
@@ -128,7 +129,7 @@ def with_utm(url: str, source: str, article: Article) -> str:
     return f"{base}{joint}{added}{hash_mark}{fragment}"
 
 
-def content_of(article: Article, composition: Composition, publication: Publication) -> dict[str, Any]:
+def content_of(article: Article, composition: Composition, publication: Publication) -> PostContent:
     """What a post needs of its article, frozen with the row."""
     image = article.image
     return {
@@ -147,7 +148,7 @@ def key_of(channel: str, article_id: str, part: int) -> str:
 
 
 def draft_of(
-    content: dict[str, Any], *, key: str, text: str, part: int, created: datetime, article_id: str, revision: str
+    content: PostContent, *, key: str, text: str, part: int, created: datetime, article_id: str, revision: str
 ) -> Draft:
     """The draft of a row, without what only sending knows: images, and what it replies to."""
     return Draft(

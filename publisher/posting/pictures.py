@@ -6,11 +6,8 @@ what the first try sent: whether there was an image is written into the post's p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-
-from sqlalchemy import RowMapping
 
 from publisher.channels import BaseChannel, Draft, Picture
 from publisher.channels._http import Line
@@ -18,19 +15,20 @@ from publisher.channels._media import PictureLimit, fit_picture
 from publisher.errors import NotSent
 from publisher.lib.text import one_line, shorten
 from publisher.settings.channels import ChannelSettings
+from publisher.store.posts import PostRow
 
 #: Gets at most a bounded number of bytes from a hostile URL; raises :class:`~publisher.errors.MastheadError`.
 Fetch = Callable[[str], bytes]
 
 
 def add_pictures(
-    draft: Draft, row: RowMapping, channel: BaseChannel, table: ChannelSettings, line: Line, fetch: Fetch | None
+    draft: Draft, row: PostRow, channel: BaseChannel, table: ChannelSettings, line: Line, fetch: Fetch | None
 ) -> Draft:
     """``draft`` with its picture (where the settings ask for one) or its card's thumbnail.
 
     :raises NotSent: an earlier try had an image that cannot be had now; a retry must be the same.
     """
-    image = json.loads(row["content"]).get("image")
+    image = row.content["image"]
     if not image or not draft.first:
         return draft
     place, limit = "", None
@@ -58,9 +56,9 @@ def add_pictures(
     return replace(draft, picture=picture) if place == "picture" else replace(draft, thumbnail=picture)
 
 
-def same_picture(draft: Draft, row: RowMapping, table: ChannelSettings, line: Line) -> Draft:
+def same_picture(draft: Draft, row: PostRow, table: ChannelSettings, line: Line) -> Draft:
     """``draft`` of an edit: whether the post has an image, without its bytes, which an edit never sends again."""
-    image = json.loads(row["content"]).get("image")
+    image = row.content["image"]
     if not (table.images and image and draft.first and line.progress.get("image_is") == "there"):
         return draft
     return replace(draft, picture=Picture(b"", "", image["alt"], 0, 0, image["url"]))

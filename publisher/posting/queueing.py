@@ -10,11 +10,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,6 +23,8 @@ from publisher.posting.compose import Composition, compose, content_of, key_of
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, posts
+from publisher.store import channels as channel_rows
+from publisher.store.posts import NewPost, PostChanges, PostRow
 
 #: Articles that are queued in one transaction.
 BATCH = 50
@@ -95,12 +95,12 @@ def _queue_channel(
 ) -> None:
     wanted = [article for article in articles if _wanted(article, table)]
     with store.begin() as tx:
-        if posts.see_channel(tx, table.name, table.kind, now.timestamp()):
+        if channel_rows.see(tx, table.name, table.kind, now.timestamp()):
             posts.skip(tx, table.name, [article.id for article in _there_before(articles, wanted, table)])
         known = posts.known_articles(tx, table.name)
-        state = posts.channel_state(tx, table.name)
+        state = channel_rows.get(tx, table.name)
     if state is not None:
-        channel.recall(json.loads(state["memory"]))
+        channel.recall(state.memory)
     due = []
     for article in wanted:
         revision = known.get(article.id)
@@ -122,7 +122,7 @@ def _put(
     article: Article,
     channel: BaseChannel,
     table: ChannelSettings,
-    rows: list[dict[str, Any]],
+    rows: list[NewPost],
     fresh: bool,
     now: datetime,
     report: QueueReport,
@@ -134,8 +134,8 @@ def _put(
     added = posts.add(tx, rows)
     if not fresh or not added:
         return
-    if rows[0]["status"] == PostStatus.FAILED:
-        report.problems.append(f"channel {table.name}: {article.title}: {rows[0]['reason']}")
+    if rows[0].status == PostStatus.FAILED:
+        report.problems.append(f"channel {table.name}: {article.title}: {rows[0].reason}")
     elif table.dry_run:
         report.recorded += added
     else:
@@ -161,7 +161,7 @@ def _backfill(table: ChannelSettings) -> str:
 
 def post_rows(
     article: Article, channel: BaseChannel, table: ChannelSettings, settings: Settings, now: datetime
-) -> list[dict[str, Any]]:
+) -> list[NewPost]:
     """The rows of an article's posts; one that cannot be made to fit is failed from the start, with its reason.
 
     :raises RenderError: the template failed.
@@ -173,25 +173,25 @@ def post_rows(
         composition = compose(article, channel, table, publication, settings.directory)
     except ChannelError as error:
         composition, status, reason = Composition("", ("",), article.url, 0), PostStatus.FAILED, str(error)
-    content = json.dumps(content_of(article, composition, publication), ensure_ascii=False)
+    content = content_of(article, composition, publication)
     return [
-        {
-            "channel": table.name,
-            "article_id": article.id,
-            "part": part,
-            "parts": len(composition.texts),
-            "revision": article.revision,
-            "status": status.value,
-            "key": key_of(table.name, article.id, part),
-            "whole": composition.whole,
-            "text": text,
-            "content": content,
-            "article_published": article.published.timestamp(),
-            "created": now.timestamp(),
-            "due": now.timestamp() if status is PostStatus.QUEUED else None,
-            "price": channel.price(text),
-            "reason": reason,
-        }
+        NewPost(
+            channel=table.name,
+            article_id=article.id,
+            part=part,
+            parts=len(composition.texts),
+            revision=article.revision,
+            status=status,
+            key=key_of(table.name, article.id, part),
+            whole=composition.whole,
+            text=text,
+            content=content,
+            article_published=article.published.timestamp(),
+            created=now.timestamp(),
+            due=now.timestamp() if status is PostStatus.QUEUED else None,
+            price=channel.price(text),
+            reason=reason,
+        )
         for part, text in enumerate(composition.texts)
     ]
 
@@ -201,31 +201,29 @@ def _edit(
     article: Article,
     channel: BaseChannel,
     table: ChannelSettings,
-    rows: list[dict[str, Any]],
+    rows: list[NewPost],
     now: datetime,
 ) -> int:
-    """Carry an edit to posts that were tried already; answers how many edits are now due.
+    """Carry an edit to posts that were tried already; returns how many edits are now due.
 
     A thread keeps its number of posts: an edit never makes a new one. A post that is queued for another try
     keeps its text, because the first try may have been carried out.
     """
     edits = 0
-    new = {row["part"]: row for row in rows}
+    new = {row.part: row for row in rows}
     for old in posts.of_article(tx, table.name, article.id):
-        values: dict[str, Any] = {"revision": article.revision}
-        row = new.get(old["part"])
-        changed = row is not None and row["text"] and _shown(old) != _shown(row)
-        can = channel.edits and table.updates and old["status"] == PostStatus.PUBLISHED and old["remote_id"]
-        if row is not None and changed and can and len(rows) == old["parts"]:
-            values |= {"text": row["text"], "whole": row["whole"], "content": json.loads(row["content"])}
-            values["edit_due"] = now.timestamp()
-            values["edit_attempts"] = 0
+        values: PostChanges = {"revision": article.revision}
+        row = new.get(old.part)
+        changed = row is not None and row.text and _shown(old) != _shown(row)
+        can = channel.edits and table.updates and old.status == PostStatus.PUBLISHED and old.remote_id
+        if row is not None and changed and can and len(rows) == old.parts:
+            values |= {"text": row.text, "whole": row.whole, "content": row.content}
+            values |= {"edit_due": now.timestamp(), "edit_attempts": 0}
             edits += 1
-        posts.change(tx, old["id"], **values)
+        posts.change(tx, old.id, **values)
     return edits
 
 
-def _shown(row: Any) -> tuple[str, ...]:
-    """What an edit can change for readers."""
-    content = json.loads(row["content"])
-    return row["text"], content["title"], content["summary"], content["url"]
+def _shown(row: NewPost | PostRow) -> tuple[str, ...]:
+    """What an edit changes visibly."""
+    return row.text, row.content["title"], row.content["summary"], row.content["url"]

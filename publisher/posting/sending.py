@@ -14,7 +14,6 @@ and what is wrong with one is written into its row and nobody else's.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
@@ -27,7 +26,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from sqlalchemy import RowMapping
 
 from publisher.channels import BaseChannel, Draft, Remote, open_channel
 from publisher.channels._http import Line, open_client
@@ -46,7 +44,9 @@ from publisher.posting.compose import draft_of, fitted
 from publisher.posting.pictures import Fetch, add_pictures, same_picture
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
-from publisher.store import Store, posts
+from publisher.store import Store, Tx, posts
+from publisher.store import channels as channel_rows
+from publisher.store.posts import PostChanges, PostRow
 
 log = logging.getLogger("publisher.posting")
 
@@ -139,7 +139,7 @@ def send_channel(
     token = secrets.token_hex(16)
     with store.begin() as tx:
         now = clock().timestamp()
-        if not posts.take_channel(tx, name, token, now, now + LEASE):
+        if not channel_rows.take(tx, name, token, now, now + LEASE):
             return SendReport()
     try:
         with client() as http:
@@ -148,17 +148,17 @@ def send_channel(
         return _set_up_wrongly(store, name, str(error), clock())
     finally:
         with store.begin() as tx:
-            posts.release_channel(tx, name, token)
+            channel_rows.release(tx, name, token)
 
 
 def _set_up_wrongly(store: Store, name: str, reason: str, now: datetime) -> SendReport:
     """A secret that is not set heals by itself when it is: the channel waits, and says so once."""
     report = SendReport(deferred=1)
     with store.begin() as tx:
-        state = posts.channel_state(tx, name)
-        if state is None or state["reason"] != reason:
+        state = channel_rows.get(tx, name)
+        if state is None or state.reason != reason:
             report.alerts.append(f"channel {name} cannot post: {reason}")
-        posts.set_channel(tx, name, wait_until=now.timestamp() + 60, reason=reason)
+        channel_rows.change(tx, name, wait_until=now.timestamp() + 60, reason=reason)
     for line in report.alerts:
         log.error(line)
     return report
@@ -188,10 +188,10 @@ class _Sender:
 
     def run(self) -> SendReport:
         with self.store.begin() as tx:
-            state = posts.channel_state(tx, self.table.name)
-            if state is None or (state["paused"] is not None and self.only is None):
+            state = channel_rows.get(tx, self.table.name)
+            if state is None or (state.paused is not None and self.only is None):
                 return self.report
-            self.memory = json.loads(state["memory"])
+            self.memory = state.memory
             first_look = self._now() + timing.LOOKS[0]
             due = None if self.channel.looks is None else first_look if self.channel.looks else self._now()
             self.report.unknown += posts.orphan(
@@ -210,10 +210,10 @@ class _Sender:
         """Do the next thing there is to do; ``False`` when there is none, or the channel has to wait."""
         now = self._now()
         with self.store.begin() as tx:
-            if not posts.keep_channel(tx, self.table.name, self.token, now + LEASE):
+            if not channel_rows.keep(tx, self.table.name, self.token, now + LEASE):
                 return False
-            state = posts.channel_state(tx, self.table.name)
-            if state is None or (self.only is None and (state["paused"] or (state["wait_until"] or 0) > now)):
+            state = channel_rows.get(tx, self.table.name)
+            if state is None or (self.only is None and (state.paused or (state.wait_until or 0) > now)):
                 return False
             unknown = posts.next_unknown(tx, self.table.name, now)
             edit = None if unknown else posts.next_edit(tx, self.table.name, now)
@@ -224,60 +224,60 @@ class _Sender:
             return self._edit(edit)
         return self._publish(row) if row else False
 
-    def _claim_next(self, tx: Any, now: float) -> RowMapping | None:
+    def _claim_next(self, tx: Tx, now: float) -> PostRow | None:
         """The next post, claimed; ``None`` when none may go now."""
         row = posts.next_queued(tx, self.table.name, now)
         if self.only is not None:
             rows = [found for post_id in sorted(self.only) if (found := posts.by_id(tx, post_id))]
-            row = next((found for found in rows if found["status"] != PostStatus.PUBLISHED), None)
-            if row is not None and row["status"] != PostStatus.QUEUED:
+            row = next((found for found in rows if found.status != PostStatus.PUBLISHED), None)
+            if row is not None and row.status != PostStatus.QUEUED:
                 return None  # the next of a thread waits for the one before
-        if row is None or not (self._may_go(tx, row) and posts.claim(tx, row["id"], self.token, now)):
+        if row is None or not (self._may_go(tx, row) and posts.claim(tx, row.id, self.token, now)):
             return None
-        return posts.by_id(tx, row["id"])
+        return posts.by_id(tx, row.id)
 
-    def _scheduled_at(self, tx: Any, row: RowMapping, moment: datetime) -> datetime:
+    def _scheduled_at(self, tx: Tx, row: PostRow, moment: datetime) -> datetime:
         """When the channel's schedule lets this post go."""
         rule = parse_rule(self.table.schedule)
-        released = row["created"] <= self.memory.get("released", 0.0)
+        released = row.created <= self.memory.get("released", 0.0)
         waiting = posts.waiting(tx, self.table.name) if isinstance(rule, WhenReady) and not released else 0
-        queued = datetime.fromtimestamp(row["created"], UTC)
+        queued = datetime.fromtimestamp(row.created, UTC)
         at = timing.scheduled_at(moment, rule, self.zone.key, queued=queued, released=released, waiting=waiting)
         if at <= moment and isinstance(rule, WhenReady) and not released:
             # All that wait now go, also when those that went first leave fewer than the rule asks for.
             self.memory["released"] = moment.timestamp()
-            posts.set_channel(tx, self.table.name, memory=self.memory)
+            channel_rows.change(tx, self.table.name, memory=self.memory)
         return at
 
-    def _may_go(self, tx: Any, row: RowMapping) -> bool:
+    def _may_go(self, tx: Tx, row: PostRow) -> bool:
         """Whether window, spacing and cap let this post go; else it is put off until they may."""
         moment = self.clock()
         at, reason = moment, ""
-        if self.only is None and row["part"] == 0 and row["first_sent"] is None:
+        if self.only is None and row.part == 0 and row.first_sent is None:
             last = posts.last_sent(tx, self.table.name)
             at = timing.spaced_at(moment, _instant(last), self.table.spacing_minutes)
             at = timing.opens_at(at, self.table.windows, self.zone)
             at = max(at, self._scheduled_at(tx, row, moment))
         cap = self.channel.monthly_cap
-        if cap and row["first_sent"] is None:
+        if cap and row.first_sent is None:
             spent = posts.spent(tx, self.table.name, timing.month_start(moment, self.zone).timestamp())
-            if spent + row["price"] > cap:
+            if spent + row.price > cap:
                 at = max(at, timing.next_month(moment, self.zone))
                 reason = f"the monthly cap of ${cap / 1e6:.2f} is reached (${spent / 1e6:.3f} spent)"
         if at <= moment:
             return True
-        posts.change(tx, row["id"], due=at.timestamp(), reason=reason)
+        posts.change(tx, row.id, due=at.timestamp(), reason=reason)
         month = moment.astimezone(self.zone).strftime("%Y-%m")
         if reason and self.memory.get("cap_told") != month:
             self.memory["cap_told"] = month
-            posts.set_channel(tx, self.table.name, memory=self.memory)
+            channel_rows.change(tx, self.table.name, memory=self.memory)
             self._alert(f"channel {self.table.name}: {reason}; its posts wait for the next month")
         self.report.deferred += 1
         return False
 
     # One post.
 
-    def _publish(self, row: RowMapping) -> bool:
+    def _publish(self, row: PostRow) -> bool:
         try:
             line, draft = self._line(row), self._draft(row)
             line.until = self.clock() + timedelta(seconds=PREPARE)
@@ -288,18 +288,18 @@ class _Sender:
         except MastheadError as error:
             return self._went_wrong(row, error)
         except Exception as error:  # a bug of ours must not leave the row claimed, nor call it unsent
-            log.exception("channel %s: post %s", self.table.name, row["id"])
+            log.exception("channel %s: post %s", self.table.name, row.id)
             return self._went_wrong(row, OutcomeUnknown(f"{type(error).__name__} while posting"))
         self._published(row, remote)
         return True
 
-    def _published(self, row: RowMapping, remote: Remote) -> None:
+    def _published(self, row: PostRow, remote: Remote) -> None:
         with self.store.begin() as tx:
             posts.settle(
                 tx,
-                row["id"],
+                row.id,
                 None,
-                status=PostStatus.PUBLISHED.value,
+                status=PostStatus.PUBLISHED,
                 published=self._now(),
                 remote_id=remote.id,
                 remote_url=remote.url,
@@ -307,43 +307,44 @@ class _Sender:
                 due=None,
                 reason="",
             )
-            posts.set_channel(tx, self.table.name, reason="", wait_until=None)
+            channel_rows.change(tx, self.table.name, reason="", wait_until=None)
         self.report.published += 1
 
-    def _went_wrong(self, row: RowMapping, error: MastheadError) -> bool:
+    def _went_wrong(self, row: PostRow, error: MastheadError) -> bool:
         """Write down a failure; whether the channel may go on with its next post."""
         now, reason = self._now(), self.channel.vault.mask(str(error))
         wait: float | None = None
-        values: dict[str, Any]
+        values: PostChanges
         alert = ""
         if isinstance(error, OutcomeUnknown):
-            pause = max(timing.LOOKS[0], timing.backoff(row["attempts"]).total_seconds())
-            nobody_can = self.channel.looks is None or row["attempts"] >= timing.MAX_ATTEMPTS
+            pause = max(timing.LOOKS[0], timing.backoff(row.attempts).total_seconds())
+            nobody_can = self.channel.looks is None or row.attempts >= timing.MAX_ATTEMPTS
             due = None if nobody_can else now + pause
-            values = {"status": PostStatus.UNKNOWN.value, "due": due, "looks": 0}
+            values = {"status": PostStatus.UNKNOWN, "due": due, "looks": 0}
             self.report.unknown += 1
             wait = now + timing.LOOKS[0]  # a platform in trouble is left alone for a while
             if due is None:
-                alert = f"channel {self.table.name}: post {row['id']} may or may not be published: {reason}"
+                alert = f"channel {self.table.name}: post {row.id} may or may not be published: {reason}"
         elif isinstance(error, RateLimited):
             wait = max(error.retry_at.timestamp(), now + 1)
-            values = {"status": PostStatus.QUEUED.value, "due": wait}
+            values = {"status": PostStatus.QUEUED, "due": wait}
             self.report.deferred += 1
         elif isinstance(error, (CredentialsRefused, SettingsError)):
-            values = {"status": PostStatus.QUEUED.value, "due": now}
+            values = {"status": PostStatus.QUEUED, "due": now}
             self.report.deferred += 1
-        elif error.permanent or row["attempts"] >= timing.MAX_ATTEMPTS:
-            values = {"status": PostStatus.FAILED.value, "due": None}
+        elif error.permanent or row.attempts >= timing.MAX_ATTEMPTS:
+            values = {"status": PostStatus.FAILED, "due": None}
             self.report.failed += 1
-            alert = f"channel {self.table.name}: post {row['id']} failed: {reason}"
+            alert = f"channel {self.table.name}: post {row.id} failed: {reason}"
         else:
-            wait = now + timing.backoff(row["attempts"]).total_seconds()
-            values = {"status": PostStatus.QUEUED.value, "due": wait}
+            wait = now + timing.backoff(row.attempts).total_seconds()
+            values = {"status": PostStatus.QUEUED, "due": wait}
             self.report.deferred += 1
         with self.store.begin() as tx:
-            posts.settle(tx, row["id"], self.token, reason=reason, **values)
+            values["reason"] = reason
+            posts.settle(tx, row.id, self.token, **values)
             if wait is not None:
-                posts.set_channel(tx, self.table.name, wait_until=wait, reason=reason)
+                channel_rows.change(tx, self.table.name, wait_until=wait, reason=reason)
         if alert:
             self._alert(alert)
         if isinstance(error, CredentialsRefused):
@@ -352,11 +353,11 @@ class _Sender:
             raise error
         return wait is None and not isinstance(error, CredentialsRefused)
 
-    def _look(self, row: RowMapping) -> bool:
+    def _look(self, row: PostRow) -> bool:
         """Find out what became of an unknown post, or send it again where that is safe."""
-        looks = row["looks"] + 1
+        looks = row.looks + 1
         found: Remote | None = None
-        values: dict[str, Any] = {"looks": looks}
+        values: PostChanges = {"looks": looks}
         try:
             if self.channel.looks:
                 found = self.channel.find(self._draft(row), self._line(row))
@@ -372,18 +373,18 @@ class _Sender:
                 self._published(row, found)
                 return True
             if looks >= (self.channel.looks or 0):
-                values |= {"status": PostStatus.QUEUED.value, "due": self._now()}
+                values |= {"status": PostStatus.QUEUED, "due": self._now()}
                 values["reason"] = "not found on the platform: sent again"
             else:
                 values["due"] = self._now() + timing.LOOKS[min(looks, len(timing.LOOKS) - 1)]
         with self.store.begin() as tx:
-            posts.settle(tx, row["id"], None, **values)
+            posts.settle(tx, row.id, None, **values)
         self.report.deferred += 1
         return True
 
-    def _edit(self, row: RowMapping) -> bool:
-        remote = Remote(row["remote_id"], row["remote_url"], row["remote_version"])
-        values: dict[str, Any] = {"edit_due": None}
+    def _edit(self, row: PostRow) -> bool:
+        remote = Remote(row.remote_id, row.remote_url, row.remote_version)
+        values: PostChanges = {"edit_due": None}
         keep_on = True
         try:
             line = self._line(row)
@@ -394,10 +395,10 @@ class _Sender:
             return False
         except (ChannelError, SettingsError) as error:
             reason = self.channel.vault.mask(str(error))
-            attempts = row["edit_attempts"] + 1
+            attempts = row.edit_attempts + 1
             at = self._now() + timing.backoff(attempts).total_seconds()
             if isinstance(error, RateLimited):
-                at, attempts = max(error.retry_at.timestamp(), self._now() + 1), row["edit_attempts"]
+                at, attempts = max(error.retry_at.timestamp(), self._now() + 1), row.edit_attempts
             again = not error.permanent and attempts < timing.MAX_ATTEMPTS
             values = {"edit_due": at if again else None, "edit_attempts": attempts, "reason": f"not edited: {reason}"}
             keep_on = False
@@ -405,54 +406,54 @@ class _Sender:
             values |= {"remote_url": updated.url, "remote_version": updated.version, "reason": ""}
             self.report.edited += 1
         with self.store.begin() as tx:
-            posts.change(tx, row["id"], **values)
+            posts.change(tx, row.id, **values)
             if not keep_on and values["edit_due"]:
-                posts.set_channel(tx, self.table.name, wait_until=values["edit_due"])
+                channel_rows.change(tx, self.table.name, wait_until=values["edit_due"])
         return keep_on
 
     # Help.
 
-    def _line(self, row: RowMapping) -> Line:
-        progress: dict[str, Any] = json.loads(row["progress"])
+    def _line(self, row: PostRow) -> Line:
+        progress: dict[str, Any] = row.progress
 
         def save() -> None:
             with self.store.begin() as tx:
-                posts.change(tx, row["id"], progress=progress)
-                posts.set_channel(tx, self.table.name, memory=self.memory)
+                posts.change(tx, row.id, progress=progress)
+                channel_rows.change(tx, self.table.name, memory=self.memory)
 
         return Line(self.http, self.channel.vault, self.clock, self.memory, progress, save)
 
-    def _draft(self, row: RowMapping) -> Draft:
+    def _draft(self, row: PostRow) -> Draft:
         draft = draft_of(
-            json.loads(row["content"]),
-            key=row["key"],
-            text=row["text"],
-            part=row["part"],
-            created=datetime.fromtimestamp(row["created"], UTC),
-            article_id=row["article_id"],
-            revision=row["revision"],
+            row.content,
+            key=row.key,
+            text=row.text,
+            part=row.part,
+            created=datetime.fromtimestamp(row.created, UTC),
+            article_id=row.article_id,
+            revision=row.revision,
         )
-        draft = replace(draft, since=_instant(row["first_sent"]))
-        if row["part"] == 0:
+        draft = replace(draft, since=_instant(row.first_sent))
+        if row.part == 0:
             return draft
         with self.store.read() as tx:
-            thread = posts.of_article(tx, self.table.name, row["article_id"])
-        before = [Remote(other["remote_id"], other["remote_url"], other["remote_version"]) for other in thread]
-        earlier = tuple(remote.id for remote in before[: row["part"]])
-        return replace(draft, root=before[0], reply_to=before[row["part"] - 1], before=earlier)
+            thread = posts.of_article(tx, self.table.name, row.article_id)
+        before = [Remote(other.remote_id, other.remote_url, other.remote_version) for other in thread]
+        earlier = tuple(remote.id for remote in before[: row.part])
+        return replace(draft, root=before[0], reply_to=before[row.part - 1], before=earlier)
 
-    def _refit(self, row: RowMapping, draft: Draft) -> Draft:
+    def _refit(self, row: PostRow, draft: Draft) -> Draft:
         """A post that no longer fits what the platform told us meanwhile is cut anew; one that was tried stays."""
-        if row["parts"] != 1 or row["attempts"] > 1 or self.channel.fits(draft.text):
+        if row.parts != 1 or row.attempts > 1 or self.channel.fits(draft.text):
             return draft
-        (text,) = fitted(row["whole"], draft.url, self.channel, self.table.model_copy(update={"thread": 1}))
+        (text,) = fitted(row.whole, draft.url, self.channel, self.table.model_copy(update={"thread": 1}))
         with self.store.begin() as tx:
-            posts.change(tx, row["id"], text=text)
+            posts.change(tx, row.id, text=text)
         return replace(draft, text=text)
 
     def _pause(self, reason: str) -> None:
         with self.store.begin() as tx:
-            fresh = posts.pause_channel(tx, self.table.name, self._now(), reason)
+            fresh = channel_rows.pause(tx, self.table.name, self._now(), reason)
         if fresh:
             self._alert(
                 f"channel {self.table.name} is paused: {reason}; "

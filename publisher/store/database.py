@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
@@ -26,6 +26,9 @@ from sqlalchemy.pool import StaticPool
 
 from publisher.errors import StoreError
 from publisher.store import migrate
+
+#: An open transaction, as :meth:`Store.begin` and :meth:`Store.read` give it.
+Tx: TypeAlias = Connection
 
 #: Seconds a writer waits for another before it gives up.
 BUSY_SECONDS = 15.0

@@ -1,4 +1,4 @@
-"""Posts and the channels they go to: rows, and the few statements that move them.
+"""Posts: rows, and the few statements that move them.
 
 ::
 
@@ -8,15 +8,15 @@
       └─ not there, or ─────┴→ unknown ─→ published | failed      read back, or a person decides
          certainly not sent
 
-One holder at a time works on a channel (``busy_token``, with a lease); whoever gets the lease finds in *sending*
+One holder at a time works on a channel (:mod:`publisher.store.channels`); whoever gets the lease finds in *sending*
 only what a killed process left. A row is unique by channel, article and part: there is no second post to send.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import (
     BigInteger,
@@ -25,7 +25,8 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    RowMapping,
+    Row,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -37,6 +38,7 @@ from sqlalchemy import (
 )
 
 from publisher.model import PostStatus
+from publisher.store.channels import channel
 from publisher.store.dialect import insert
 from publisher.store.tables import Id, article, metadata
 
@@ -75,20 +77,6 @@ post = Table(
     sqlite_autoincrement=True,
 )
 
-channel = Table(
-    "channel",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("first_seen", Double, nullable=False),
-    Column("busy_token", Text),
-    Column("busy_until", Double),
-    Column("wait_until", Double),
-    Column("paused", Double),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("memory", Text, nullable=False, server_default="{}"),
-)
-
 #: Articles that were there before their channel: known, and not posted.
 post_skipped = Table(
     "post_skipped",
@@ -98,60 +86,119 @@ post_skipped = Table(
 )
 
 
-# Channels.
+class PostImage(TypedDict):
+    """The image of an article as a post needs it."""
+
+    url: str
+    alt: str
 
 
-def channel_state(tx: Connection, name: str) -> RowMapping | None:
-    """The row of a channel that was seen before."""
-    return tx.execute(select(channel).where(channel.c.name == name)).mappings().one_or_none()
+class PostContent(TypedDict):
+    """What a post needs of its article, frozen with the row."""
+
+    title: str
+    summary: str
+    url: str
+    language: str
+    tags: list[str]
+    image: PostImage | None
 
 
-def channel_states(tx: Connection) -> list[RowMapping]:
-    """Every channel ever seen, by name."""
-    return list(tx.execute(select(channel).order_by(channel.c.name)).mappings())
+class NewPost(NamedTuple):
+    """A post about to be queued; instants are UTC epoch seconds, ``price`` is in millionths of a US dollar."""
+
+    channel: str
+    article_id: str
+    part: int
+    parts: int
+    revision: str
+    status: PostStatus
+    key: str
+    whole: str
+    text: str
+    content: PostContent
+    article_published: float
+    created: float
+    due: float | None
+    price: int
+    reason: str = ""
 
 
-def see_channel(tx: Connection, name: str, kind: str, now: float) -> bool:
-    """Remember a channel; whether it is new."""
-    statement = insert(tx, channel).values(name=name, kind=kind, first_seen=now).on_conflict_do_nothing()
-    return tx.execute(statement.returning(channel.c.name)).first() is not None
+class PostRow(NamedTuple):
+    """A post on record. ``progress`` is what the channel's kind remembers between tries; ``claim`` is the token of
+    the holder that sends it. Instants are UTC epoch seconds, ``price`` is in millionths of a US dollar.
+    """
+
+    id: int
+    channel: str
+    article_id: str
+    part: int
+    parts: int
+    revision: str
+    status: PostStatus
+    key: str
+    whole: str
+    text: str
+    content: PostContent
+    article_published: float
+    created: float
+    due: float | None
+    attempts: int
+    looks: int
+    claim: str | None
+    first_sent: float | None
+    progress: dict[str, Any]
+    price: int
+    published: float | None
+    remote_id: str
+    remote_url: str
+    remote_version: str
+    reason: str
+    edit_due: float | None
+    edit_attempts: int
 
 
-def take_channel(tx: Connection, name: str, token: str, now: float, until: float) -> bool:
-    """Become the one who works on a channel, until ``until``; ``False`` while somebody else is."""
-    statement = (
-        update(channel)
-        .where(channel.c.name == name, or_(channel.c.busy_until.is_(None), channel.c.busy_until <= now))
-        .values(busy_token=token, busy_until=until)
-    )
-    return bool(tx.execute(statement).rowcount)
+class PostChanges(TypedDict, total=False):
+    """Columns of a post that may change."""
+
+    revision: str
+    status: PostStatus
+    whole: str
+    text: str
+    content: PostContent
+    due: float | None
+    attempts: int
+    looks: int
+    progress: dict[str, Any]
+    published: float | None
+    remote_id: str
+    remote_url: str
+    remote_version: str
+    reason: str
+    edit_due: float | None
+    edit_attempts: int
 
 
-def keep_channel(tx: Connection, name: str, token: str, until: float) -> bool:
-    """Go on working until ``until``; ``False`` when the lease was lost."""
-    held = (channel.c.name == name, channel.c.busy_token == token)
-    return bool(tx.execute(update(channel).where(*held).values(busy_until=until)).rowcount)
+def _read(tx: Connection, query: Select[Any]) -> list[PostRow]:
+    return [_post(row) for row in tx.execute(query)]
 
 
-def release_channel(tx: Connection, name: str, token: str) -> None:
-    held = (channel.c.name == name, channel.c.busy_token == token)
-    tx.execute(update(channel).where(*held).values(busy_token=None, busy_until=None))
+def _post(row: Row[Any]) -> PostRow:
+    values = row._asdict()
+    values["status"] = PostStatus(values["status"])
+    values["content"] = json.loads(values["content"])
+    values["progress"] = json.loads(values["progress"])
+    return PostRow(**values)
 
 
-def set_channel(tx: Connection, name: str, **values: Any) -> None:
-    """Change columns of a channel; ``memory`` as a mapping."""
-    if "memory" in values:
-        values["memory"] = json.dumps(values["memory"])
-    tx.execute(update(channel).where(channel.c.name == name).values(values))
-
-
-def pause_channel(tx: Connection, name: str, now: float, reason: str) -> bool:
-    """Pause a channel; whether it was running until now (so that one alert goes out, not many)."""
-    statement = update(channel).where(channel.c.name == name, channel.c.paused.is_(None))
-    return bool(tx.execute(statement.values(paused=now, reason=reason)).rowcount)
-
-
-# Posts.
+def _columns(values: Mapping[str, object]) -> dict[str, object]:
+    """``values`` as the columns hold them."""
+    columns = dict(values)
+    if isinstance(status := columns.get("status"), PostStatus):
+        columns["status"] = status.value
+    for name in {"content", "progress"} & columns.keys():
+        columns[name] = json.dumps(columns[name], ensure_ascii=False)
+    return columns
 
 
 def known_articles(tx: Connection, name: str) -> dict[str, str]:
@@ -173,42 +220,42 @@ def unskip(tx: Connection, name: str, article_id: str) -> None:
     tx.execute(delete(post_skipped).where(post_skipped.c.channel == name, post_skipped.c.article_id == article_id))
 
 
-def add(tx: Connection, rows: list[dict[str, Any]]) -> int:
-    """Queue posts; one that is there already stays as it is. Answers how many are new."""
+def add(tx: Connection, rows: Iterable[NewPost]) -> int:
+    """Queue posts; one that is there already stays as it is. Returns how many are new."""
     # An INSERT's row count is not the same thing to every driver; what it returns is.
-    statements = (insert(tx, post).values(row).on_conflict_do_nothing().returning(post.c.id) for row in rows)
-    return sum(tx.execute(statement).first() is not None for statement in statements)
+    statement = insert(tx, post).on_conflict_do_nothing().returning(post.c.id)
+    return sum(tx.execute(statement, _columns(row._asdict())).first() is not None for row in rows)
 
 
-def of_article(tx: Connection, name: str, article_id: str) -> list[RowMapping]:
+def of_article(tx: Connection, name: str, article_id: str) -> list[PostRow]:
     """The posts of one article on one channel, in the order of a thread."""
     where = (post.c.channel == name, post.c.article_id == article_id)
-    return list(tx.execute(select(post).where(*where).order_by(post.c.part)).mappings())
+    return _read(tx, select(post).where(*where).order_by(post.c.part))
 
 
-def by_id(tx: Connection, post_id: int) -> RowMapping | None:
-    return tx.execute(select(post).where(post.c.id == post_id)).mappings().one_or_none()
+def by_id(tx: Connection, post_id: int) -> PostRow | None:
+    return next(iter(_read(tx, select(post).where(post.c.id == post_id))), None)
 
 
-def newest(tx: Connection, limit: int = 100, *, article_id: str | None = None) -> list[RowMapping]:
+def newest(tx: Connection, limit: int = 100, *, article_id: str | None = None) -> list[PostRow]:
     """Posts for people to look at, the last queued first."""
     query = select(post).order_by(post.c.created.desc(), post.c.id.desc()).limit(limit)
     if article_id is not None:
         query = query.where(post.c.article_id == article_id)
-    return list(tx.execute(query).mappings())
+    return _read(tx, query)
 
 
-def of_status(tx: Connection, status: PostStatus, limit: int = 100) -> list[RowMapping]:
+def of_status(tx: Connection, status: PostStatus, limit: int = 100) -> list[PostRow]:
     """Posts of one status, the oldest first."""
     query = select(post).where(post.c.status == status).order_by(post.c.created, post.c.id).limit(limit)
-    return list(tx.execute(query).mappings())
+    return _read(tx, query)
 
 
-def since(tx: Connection, moment: float) -> list[RowMapping]:
+def since(tx: Connection, moment: float) -> list[PostRow]:
     """Posts that were queued, tried or published at or after ``moment``, in the order of channel and article."""
     recent = or_(post.c.created >= moment, post.c.first_sent >= moment, post.c.published >= moment)
     query = select(post).where(recent).order_by(post.c.channel, post.c.article_published, post.c.id)
-    return list(tx.execute(query).mappings())
+    return _read(tx, query)
 
 
 def counts(tx: Connection) -> dict[str, dict[str, int]]:
@@ -224,7 +271,7 @@ def remove_unsent(tx: Connection, name: str, article_id: str) -> bool:
     """Take back the posts of an article when none of them was ever tried; whether they were taken back."""
     rows = of_article(tx, name, article_id)
     untried = (PostStatus.QUEUED, PostStatus.RECORDED, PostStatus.FAILED)
-    if not rows or any(row["status"] not in untried or row["first_sent"] is not None for row in rows):
+    if not rows or any(row.status not in untried or row.first_sent is not None for row in rows):
         return False
     tx.execute(delete(post).where(post.c.channel == name, post.c.article_id == article_id))
     return True
@@ -237,7 +284,7 @@ def waiting(tx: Connection, name: str) -> int:
 
 
 def drop_withdrawn(tx: Connection) -> int:
-    """Take back posts that were never tried, of articles that are offered no more; answers how many."""
+    """Take back posts that were never tried, of articles that are offered no more; returns how many."""
     withdrawn = select(article.c.id).where(article.c.withdrawn.is_not(None))
     never_tried = (post.c.status == PostStatus.QUEUED, post.c.first_sent.is_(None), post.c.attempts == 0)
     return tx.execute(delete(post).where(post.c.article_id.in_(withdrawn), *never_tried)).rowcount
@@ -263,7 +310,7 @@ def due_channels(tx: Connection, now: float) -> list[str]:
     return list(tx.scalars(query))
 
 
-def next_queued(tx: Connection, name: str, now: float) -> RowMapping | None:
+def next_queued(tx: Connection, name: str, now: float) -> PostRow | None:
     """The next post that may go: the oldest article's, and of a thread the first part that is not out."""
     before = post.alias("before")
     waits = (
@@ -282,17 +329,17 @@ def next_queued(tx: Connection, name: str, now: float) -> RowMapping | None:
         .order_by(post.c.article_published, post.c.article_id, post.c.part)
         .limit(1)
     )
-    return tx.execute(query).mappings().one_or_none()
+    return next(iter(_read(tx, query)), None)
 
 
-def next_unknown(tx: Connection, name: str, now: float) -> RowMapping | None:
+def next_unknown(tx: Connection, name: str, now: float) -> PostRow | None:
     where = (post.c.channel == name, post.c.status == PostStatus.UNKNOWN, post.c.due <= now)
-    return tx.execute(select(post).where(*where).order_by(post.c.due, post.c.id).limit(1)).mappings().one_or_none()
+    return next(iter(_read(tx, select(post).where(*where).order_by(post.c.due, post.c.id).limit(1))), None)
 
 
-def next_edit(tx: Connection, name: str, now: float) -> RowMapping | None:
+def next_edit(tx: Connection, name: str, now: float) -> PostRow | None:
     where = (post.c.channel == name, post.c.status == PostStatus.PUBLISHED, post.c.edit_due <= now)
-    return tx.execute(select(post).where(*where).order_by(post.c.edit_due, post.c.id).limit(1)).mappings().one_or_none()
+    return next(iter(_read(tx, select(post).where(*where).order_by(post.c.edit_due, post.c.id).limit(1))), None)
 
 
 def claim(tx: Connection, post_id: int, token: str, now: float) -> bool:
@@ -310,24 +357,21 @@ def claim(tx: Connection, post_id: int, token: str, now: float) -> bool:
     return bool(tx.execute(statement).rowcount)
 
 
-def settle(tx: Connection, post_id: int, token: str | None, **values: Any) -> bool:
+def settle(tx: Connection, post_id: int, token: str | None, **changes: Unpack[PostChanges]) -> bool:
     """Write down what became of a post; only its claimant may, also when it was meanwhile called unknown."""
     where = [post.c.id == post_id, post.c.status.in_((PostStatus.SENDING, PostStatus.UNKNOWN))]
     if token is not None:
         where.append(post.c.claim == token)
-    return bool(tx.execute(update(post).where(*where).values(values)).rowcount)
+    return bool(tx.execute(update(post).where(*where).values(_columns(changes))).rowcount)
 
 
-def change(tx: Connection, post_id: int, **values: Any) -> None:
-    """Change columns of a post; ``progress`` and ``content`` as mappings."""
-    for name in ("progress", "content"):
-        if name in values:
-            values[name] = json.dumps(values[name], ensure_ascii=False)
-    tx.execute(update(post).where(post.c.id == post_id).values(values))
+def change(tx: Connection, post_id: int, **changes: Unpack[PostChanges]) -> None:
+    """Change columns of a post, whoever holds it."""
+    tx.execute(update(post).where(post.c.id == post_id).values(_columns(changes)))
 
 
 def orphan(tx: Connection, name: str, due: float | None, reason: str) -> int:
-    """sending → unknown, for what a killed process left; only the holder of the channel may call it."""
+    """sending → unknown, for what a killed process left; only the holder of the channel may do it."""
     where = (post.c.channel == name, post.c.status == PostStatus.SENDING)
     return tx.execute(
         update(post).where(*where).values(status=PostStatus.UNKNOWN.value, due=due, looks=0, reason=reason)

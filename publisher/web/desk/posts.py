@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,7 +28,9 @@ from publisher.channels import BaseChannel, open_channel
 from publisher.errors import ChannelError, MastheadError
 from publisher.model import Article, PostStatus
 from publisher.settings.channels import ChannelSettings
+from publisher.store import channels as channel_rows
 from publisher.store import posts
+from publisher.store.posts import PostRow
 from publisher.web.desk.guard import desk_form
 from publisher.web.frame import problems
 from publisher.web.frame.forms import form_route
@@ -52,18 +54,18 @@ def count_view(channel: BaseChannel, text: str) -> dict[str, Any]:
     return {"text": text, "count": count, "limit": channel.limit, "over": count > channel.limit}
 
 
-def post_view(row: RowMapping, channel: BaseChannel) -> dict[str, Any]:
+def post_view(row: PostRow, channel: BaseChannel) -> dict[str, Any]:
     """A post that is on record."""
-    url = row["remote_url"] if re.match(r"https?://", row["remote_url"]) else ""
+    url = row.remote_url if re.match(r"https?://", row.remote_url) else ""
     return {
-        "id": row["id"],
-        "status": str(row["status"]),
-        "reason": row["reason"],
+        "id": row.id,
+        "status": str(row.status),
+        "reason": row.reason,
         "url": url,
-        "price": row["price"] / 1e6,
-        "texts": [count_view(channel, row["text"])],
-        "part": row["part"] + 1 if row["parts"] > 1 else None,
-        "decisions": [{"name": name, "label": label} for name, label in DECISIONS.get(row["status"], ())],
+        "price": row.price / 1e6,
+        "texts": [count_view(channel, row.text)],
+        "part": row.part + 1 if row.parts > 1 else None,
+        "decisions": [{"name": name, "label": label} for name, label in DECISIONS.get(row.status, ())],
     }
 
 
@@ -84,18 +86,18 @@ def preview_view(site: Site, article: Article, table: ChannelSettings, channel: 
 
 def channel_view(tx: Connection, table: ChannelSettings, channel: BaseChannel, now: datetime) -> dict[str, Any]:
     """One channel: is it running, what has it done, what does it cost."""
-    state = posts.channel_state(tx, table.name)
+    state = channel_rows.get(tx, table.name)
     counts = posts.counts(tx).get(table.name, {})
-    waits = state["wait_until"] if state else None
+    waits = state.wait_until if state else None
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
     cap = channel.monthly_cap / 1e6
     return {
         "name": table.name,
         "label": channel.label,
         "dry_run": table.dry_run,
-        "paused": bool(state and state["paused"] is not None),
+        "paused": bool(state and state.paused is not None),
         "waits": datetime.fromtimestamp(waits, now.tzinfo) if waits and waits > now.timestamp() else None,
-        "reason": state["reason"] if state else "",
+        "reason": state.reason if state else "",
         "counts": [{"status": str(status), "number": number} for status, number in sorted(counts.items())],
         "spent": posts.spent(tx, table.name, month) / 1e6,
         "cap": cap,
@@ -116,8 +118,8 @@ def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
     for article in newest[:ARTICLES]:
         cards = []
         for table, channel in channels:
-            rows = [row for row in recorded[article.id] if row["channel"] == table.name]
-            rows.sort(key=lambda row: row["part"])
+            rows = [row for row in recorded[article.id] if row.channel == table.name]
+            rows.sort(key=lambda row: row.part)
             shown = [post_view(row, channel) for row in rows] or [preview_view(site, article, table, channel)]
             # Some platforms take the link beside the text.
             link = article.url if channel.link_apart else ""
@@ -128,9 +130,9 @@ def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
         "broken": broken,
         "articles": articles,
         "waiting": [
-            post_view(row, by_name[row["channel"]]) | {"label": by_name[row["channel"]].label}
+            post_view(row, by_name[row.channel]) | {"label": by_name[row.channel].label}
             for row in waiting
-            if row["channel"] in by_name
+            if row.channel in by_name
         ],
     }
 

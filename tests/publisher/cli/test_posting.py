@@ -153,6 +153,6 @@ def test_an_article_that_is_withdrawn_before_its_post_went_out_is_not_posted(sit
         collect(context)
         post_due(context)
         with context.store.read() as tx:
-            assert [row for row in posts.newest(tx) if row["channel"] == "tg"] == []
+            assert [row for row in posts.newest(tx) if row.channel == "tg"] == []
     finally:
         context.close()

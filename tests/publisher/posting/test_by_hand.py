@@ -21,7 +21,7 @@ def test_a_dry_run_records_the_post_and_sends_nothing(site_of: Any) -> None:
     report = site.queue(article())
     assert (report.queued, report.recorded) == (0, len(kinds()))
     assert site.send() == posting.SendReport()
-    assert {site.row(kind)["status"] for kind in kinds()} == {PostStatus.RECORDED}
+    assert {site.row(kind).status for kind in kinds()} == {PostStatus.RECORDED}
     assert all(fake.calls == [] for fake in site.fakes.values())
 
 
@@ -33,7 +33,7 @@ def test_a_dry_run_prints_what_is_sent_byte_for_byte(site_of: Any, fake_of: Any)
     site.clock.now = moment
     site.queue(article())
     with site.store.read() as tx:
-        kept = posts.of_article(tx, fake.kind, "article-1")[0]["created"]
+        kept = posts.of_article(tx, fake.kind, "article-1")[0].created
     assert kept == moment.timestamp()
     site.send()
     sent = next(call for call in fake.calls if fake.publishes(call))
@@ -79,11 +79,11 @@ def test_a_person_decides_what_nobody_can_tell(site_of: Any) -> None:
     site.clock.advance(31)
     alerts += site.send().alerts
     assert [alert.partition(": post")[0] for alert in alerts] == ["channel telegram"] * 2
-    one, two = site.row("telegram", 1)["id"], site.row("telegram", 2)["id"]
+    one, two = site.row("telegram", 1).id, site.row("telegram", 2).id
     posting.decide(site.store, one, "published", url="https://t.me/paper/1", now=site.clock())
     posting.decide(site.store, two, "failed", now=site.clock())
-    assert site.row("telegram", 1)["remote_url"] == "https://t.me/paper/1"
-    assert site.row("telegram", 2)["status"] == PostStatus.FAILED
+    assert site.row("telegram", 1).remote_url == "https://t.me/paper/1"
+    assert site.row("telegram", 2).status == PostStatus.FAILED
     with pytest.raises(ChannelError, match="only an unknown or failed post"):
         posting.decide(site.store, one, "send", now=site.clock())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import pytest
@@ -62,7 +61,7 @@ def test_a_broken_image_is_left_out_and_the_post_goes(site_of: Any, data: bytes)
     site.queue(article())
     assert site.send(fetch=lambda url: data).published == 1
     assert site.fakes["bluesky"].holds[0]["embed"]["$type"] == "app.bsky.embed.external"
-    assert "cannot be read" in json.loads(site.row("bluesky")["progress"])["image_is"]
+    assert "cannot be read" in site.row("bluesky").progress["image_is"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_a_retry_sends_the_image_that_the_first_try_had_or_nothing(site_of: Any)
     for _ in range(4):
         site.clock.advance(700)
         site.send(fetch=fetch)
-    assert site.row("bluesky")["status"] == PostStatus.PUBLISHED
+    assert site.row("bluesky").status == PostStatus.PUBLISHED
     assert site.fakes["bluesky"].records == first
 
 
@@ -115,4 +114,4 @@ def test_linkedins_upload_goes_only_to_linkedin(site_of: Any) -> None:
     site.queue(article())
     report = site.send(fetch=lambda url: png(64, 64))
     assert report.failed == 1
-    assert "our token does not go there" in site.row("linkedin")["reason"]
+    assert "our token does not go there" in site.row("linkedin").reason

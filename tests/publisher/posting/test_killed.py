@@ -49,12 +49,12 @@ def test_a_process_killed_between_send_and_commit_posts_nothing_twice(site_of: A
         for fake in site.fakes.values():
             fake.release()
     assert out == "ready\n"
-    assert {site.row(name)["status"] for name in FAKES} == {PostStatus.SENDING}
+    assert {site.row(name).status for name in FAKES} == {PostStatus.SENDING}
     site.send()  # nobody takes over while the dead process might still live
-    assert {site.row(name)["status"] for name in FAKES} == {PostStatus.SENDING}
+    assert {site.row(name).status for name in FAKES} == {PostStatus.SENDING}
     site.clock.advance(LEASE + 1)
     site.settle()
     for name, fake in site.fakes.items():
         assert len(fake.holds) == 1, name
         expected = PostStatus.UNKNOWN if load(name).looks is None else PostStatus.PUBLISHED
-        assert site.row(name)["status"] == expected, name
+        assert site.row(name).status == expected, name

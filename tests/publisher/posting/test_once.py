@@ -11,6 +11,7 @@ from publisher import posting
 from publisher.channels import kinds, load, open_channel
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
+from publisher.store import channels as channel_rows
 from publisher.store import posts
 from tests.fakes import FAKES, Fake, FakeSlackWebhook
 from tests.publisher.posting.conftest import article
@@ -39,8 +40,8 @@ def test_a_new_article_is_posted_once_and_its_address_is_kept(site_of: Any, fake
     assert site.send() == posting.SendReport()
     assert len(fake.holds) == 1
     row = site.row(fake_of.kind)
-    assert row["status"] == PostStatus.PUBLISHED
-    assert row["remote_url"].startswith("https://") or fake_of is FakeSlackWebhook
+    assert row.status == PostStatus.PUBLISHED
+    assert row.remote_url.startswith("https://") or fake_of is FakeSlackWebhook
 
 
 @every
@@ -54,7 +55,7 @@ def test_a_lost_answer_never_makes_a_second_post(site_of: Any, fake_of: type[Fak
     assert report.published == 0
     site.settle()
     assert len(fake.holds) == 1
-    assert site.row(fake_of.kind)["status"] == (PostStatus.PUBLISHED if can_tell(fake_of) else PostStatus.UNKNOWN)
+    assert site.row(fake_of.kind).status == (PostStatus.PUBLISHED if can_tell(fake_of) else PostStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize(("kind", "looks"), [("x", 3), ("facebook", 3), ("reddit", 1), ("mastodon", 1)])
@@ -68,7 +69,7 @@ def test_a_read_back_that_lags_is_mended_by_the_platforms_own_memory(site_of: An
     site.settle()
     assert len(fake.holds) == 1
     assert fake.lag == 0
-    assert site.row(kind)["status"] == PostStatus.PUBLISHED
+    assert site.row(kind).status == PostStatus.PUBLISHED
 
 
 @every
@@ -84,11 +85,11 @@ def test_a_post_that_was_not_carried_out_goes_later_or_waits_for_a_person(
     site.settle()
     if can_tell(fake_of):
         assert len(fake.holds) == 1
-        assert site.row(fake_of.kind)["status"] == PostStatus.PUBLISHED
+        assert site.row(fake_of.kind).status == PostStatus.PUBLISHED
         return
     row = site.row(fake_of.kind)
-    assert (len(fake.holds), row["status"]) == (0, PostStatus.UNKNOWN)
-    posting.decide(site.store, row["id"], "send", now=site.clock())
+    assert (len(fake.holds), row.status) == (0, PostStatus.UNKNOWN)
+    posting.decide(site.store, row.id, "send", now=site.clock())
     site.send()
     assert len(fake.holds) == 1
 
@@ -144,7 +145,7 @@ def test_an_edit_changes_the_post_in_place_or_not_at_all(site_of: Any, fake_of: 
     site.settle(rounds=2)
     assert len(fake.holds) == 1
     row = site.row(fake_of.kind)
-    assert row["edit_due"] is None
+    assert row.edit_due is None
     table = next(table for table in site.settings.channels if table.name == fake_of.kind)
     can = open_channel(table).edits
     assert report.edits == (1 if can else 0)
@@ -219,11 +220,11 @@ def test_a_connection_that_was_never_made_is_tried_again_with_growing_pauses(sit
     base, fake.base = fake.base, "http://127.0.0.1:9"
     site.send()
     row = site.row("x")
-    assert (row["status"], row["attempts"]) == (PostStatus.QUEUED, 1)
-    assert row["due"] - site.clock().timestamp() == 30
+    assert (row.status, row.attempts) == (PostStatus.QUEUED, 1)
+    assert row.due - site.clock().timestamp() == 30
     site.clock.advance(31)
     site.send()
-    assert site.row("x")["due"] - site.clock().timestamp() == 60
+    assert site.row("x").due - site.clock().timestamp() == 60
     fake.base = base
     site.clock.advance(61)
     site.send()
@@ -233,13 +234,13 @@ def test_a_connection_that_was_never_made_is_tried_again_with_growing_pauses(sit
 def test_a_channel_has_one_holder_until_its_lease_ends_and_a_post_one_claimant(site_of: Any) -> None:
     site = site_of(FAKES["x"])
     site.queue(article())
-    post_id = site.row("x")["id"]
+    post_id = site.row("x").id
     with site.store.begin() as tx:
-        assert posts.take_channel(tx, "x", "one", now=100, until=200)
-        assert not posts.take_channel(tx, "x", "two", now=199, until=300)
-        assert posts.keep_channel(tx, "x", "one", until=250)
-        assert posts.take_channel(tx, "x", "two", now=250, until=300)
-        assert not posts.keep_channel(tx, "x", "one", until=400)
+        assert channel_rows.take(tx, "x", "one", now=100, until=200)
+        assert not channel_rows.take(tx, "x", "two", now=199, until=300)
+        assert channel_rows.keep(tx, "x", "one", until=250)
+        assert channel_rows.take(tx, "x", "two", now=250, until=300)
+        assert not channel_rows.keep(tx, "x", "one", until=400)
         assert posts.claim(tx, post_id, "two", now=250)
         assert not posts.claim(tx, post_id, "one", now=250)
         assert not posts.settle(tx, post_id, "one", status=PostStatus.FAILED.value)

@@ -8,6 +8,7 @@ from typing import Any
 from publisher import posting
 from publisher.channels import open_channel
 from publisher.errors import ChannelError
+from publisher.store import channels as channel_rows
 from publisher.store import posts
 from tests.fakes import FAKES
 from tests.publisher.posting.conftest import article, png
@@ -38,8 +39,8 @@ def test_no_secret_is_in_any_log_error_report_row_or_dry_run(site_of: Any, caplo
         fake.base = "http://127.0.0.1:9"
     site.settle(rounds=1)
     with site.store.read() as tx:
-        seen += [repr(dict(row)) for row in posts.newest(tx, 1000)]
-        seen += [f"{row['name']} {row['reason']}" for row in posts.channel_states(tx)]
+        seen += [repr(row) for row in posts.newest(tx, 1000)]
+        seen += [f"{row.name} {row.reason}" for row in channel_rows.every(tx)]
     everything = "\n".join([*seen, caplog.text, *[repr(record.args) for record in caplog.records]])
     assert len(everything) > 50_000
     secrets = {value for fake in site.fakes.values() for value in (*fake.environment().values(), fake.token)}

@@ -54,7 +54,7 @@ def test_a_link_that_somebody_else_posted_to_reddit_is_a_failure_that_says_so(si
     site.fakes["reddit"].holds.append({"url": article().url, "subreddit": "elsewhere", "name": "t3_zz"})
     site.queue(article())
     assert site.send().failed == 1
-    assert "r/papers already has this link, from another account" in site.row("reddit")["reason"]
+    assert "r/papers already has this link, from another account" in site.row("reddit").reason
 
 
 def test_a_duplicate_that_linkedin_cannot_show_stays_unknown(site_of: Any) -> None:
@@ -64,5 +64,5 @@ def test_a_duplicate_that_linkedin_cannot_show_stays_unknown(site_of: Any) -> No
     site.fakes["linkedin"].faults.append("lost")
     site.send()
     site.settle()
-    assert site.row("linkedin")["status"] == PostStatus.UNKNOWN
+    assert site.row("linkedin").status == PostStatus.UNKNOWN
     assert len(site.fakes["linkedin"].holds) == 1

@@ -70,7 +70,7 @@ def test_a_post_waits_for_its_window(site_of: Any) -> None:
     site.clock.now = site.clock.now.replace(hour=10, minute=0) + timedelta(days=1)
     site.queue(article())
     assert site.send().deferred == 1
-    opens = datetime.fromtimestamp(site.row("x")["due"], UTC)
+    opens = datetime.fromtimestamp(site.row("x").due, UTC)
     assert (opens.hour, opens.minute) == (8, 0)
     site.clock.now = opens
     assert site.send().published == 1

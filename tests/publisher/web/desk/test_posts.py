@@ -11,6 +11,7 @@ from sqlalchemy import update
 from publisher import posting
 from publisher.settings import load_settings
 from publisher.store import articles, posts
+from publisher.store import channels as channel_rows
 from publisher.store.posts import channel, post
 
 HOME = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
@@ -51,7 +52,7 @@ def test_each_channel_shows_its_post_of_the_newest_articles_with_its_own_count(n
     found = cards(near.get("/"))
     assert {name: len(each) for name, each in found.items()} == {"Facebook": 2, "X": 2, "Reddit": 2}
     with store.read() as tx:
-        recorded = {row["text"] for row in posts.newest(tx) if row["channel"] == "x"}
+        recorded = {row.text for row in posts.newest(tx) if row.channel == "x"}
     assert {card.xpath("p[@class='post-text']/text()")[0] for card in found["X"]} == recorded
     assert all("of 280" in card.text_content() for card in found["X"])
 
@@ -79,24 +80,24 @@ def press(near, path):
 
 def test_a_person_decides_about_a_post_in_doubt_once(near, far, store, queued):
     with store.begin() as tx:
-        row = next(row for row in posts.newest(tx) if row["channel"] == "x")
-        tx.execute(update(post).where(post.c.id == row["id"]).values(status="unknown", reason="the answer was lost"))
+        row = next(row for row in posts.newest(tx) if row.channel == "x")
+        tx.execute(update(post).where(post.c.id == row.id).values(status="unknown", reason="the answer was lost"))
     page = near.get("/").text
     assert "Nobody can tell" in page
-    path = f"/desk/posts/{row['id']}/published"
+    path = f"/desk/posts/{row.id}/published"
     assert near.post(path, data={"token": "guess"}, headers=HOME).status_code == 403
     assert far.post(path, data={"token": "guess"}, headers=HOME).status_code == 404
     assert press(near, path).headers["location"] == "/#posts"
     with store.read() as tx:
-        assert posts.by_id(tx, row["id"])["status"] == "published"
+        assert posts.by_id(tx, row.id).status == "published"
 
 
 def test_a_decision_about_a_post_that_needs_none_is_refused(near, store, queued):
     with store.begin() as tx:
-        row = next(row for row in posts.newest(tx) if row["channel"] == "x")
-        tx.execute(update(post).where(post.c.id != row["id"]).values(status="unknown"))
-    assert press(near, f"/desk/posts/{row['id']}/send").status_code == 409
-    assert press(near, f"/desk/posts/{row['id']}/nonsense").status_code == 404
+        row = next(row for row in posts.newest(tx) if row.channel == "x")
+        tx.execute(update(post).where(post.c.id != row.id).values(status="unknown"))
+    assert press(near, f"/desk/posts/{row.id}/send").status_code == 409
+    assert press(near, f"/desk/posts/{row.id}/nonsense").status_code == 404
 
 
 def test_a_paused_channel_is_named_and_goes_on_when_told_to(near, store, queued):
@@ -105,4 +106,4 @@ def test_a_paused_channel_is_named_and_goes_on_when_told_to(near, store, queued)
     assert "is paused: dead token" in " ".join(html.document_fromstring(near.get("/").text).text_content().split())
     assert press(near, "/desk/channels/x/resume").status_code == 303
     with store.read() as tx:
-        assert posts.channel_state(tx, "x")["paused"] is None
+        assert channel_rows.get(tx, "x").paused is None
