@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 from feeds.body import safe_body
+from publisher.lib.languages import is_language_tag
 from publisher.lib.sanitise import safe_url
 from publisher.lib.text import one_line, shorten, strip_tags
 from publisher.model import Article, Author, Enclosure, Image, Publication
@@ -159,7 +160,7 @@ def absolute_url(url: str, base: str) -> str:
 
 def language_tag(text: str) -> str:
     """``text`` if it is shaped as a BCP 47 tag, else ``""``."""
-    return text if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", text) else ""
+    return text if is_language_tag(text) else ""
 
 
 def is_episode(enclosure: Enclosure) -> bool:

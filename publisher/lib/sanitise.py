@@ -21,6 +21,7 @@ import idna
 import nh3
 
 from publisher.errors import HostileContent
+from publisher.lib.languages import is_language_tag
 from publisher.lib.nesting import measure, starts
 from publisher.lib.text import one_line, scrub
 
@@ -66,9 +67,8 @@ _SCHEMES = frozenset({"http", "https", "mailto"})
 _REL = "noopener noreferrer"
 
 _NUMBERS = {"width": 10_000, "height": 10_000, "colspan": 100, "rowspan": 1_000, "start": 1_000_000}
+_LANGUAGES = frozenset({"lang", "hreflang"})
 _PATTERNS = {
-    "lang": re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*"),
-    "hreflang": re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*"),
     "dir": re.compile(r"ltr|rtl|auto"),
     "datetime": re.compile(r"[0-9PTWDHMSZ:.+ -]{1,40}", re.IGNORECASE),
     "scope": re.compile(r"row|col|rowgroup|colgroup"),
@@ -230,6 +230,8 @@ def _attribute(tag: str, attribute: str, value: str, base_url: str) -> str | Non
     if attribute in _NUMBERS:
         digits = value.strip().removesuffix("px")
         return digits if re.fullmatch(r"[0-9]{1,7}", digits) and int(digits) <= _NUMBERS[attribute] else None
+    if attribute in _LANGUAGES:
+        return value.strip() if is_language_tag(value.strip()) else None
     if attribute in _PATTERNS:
         return value.strip() if _PATTERNS[attribute].fullmatch(value.strip()) else None
     return one_line(value)

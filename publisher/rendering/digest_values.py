@@ -28,11 +28,12 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from publisher.lib.direction import direction
 from publisher.lib.text import one_line, reading_minutes, shorten, strip_tags
 from publisher.model import Article, Edition
 from publisher.rendering.bodies import fitted, mail_html, mail_text
 from publisher.rendering.colours import palette
-from publisher.rendering.languages import Frame, direction
+from publisher.rendering.languages import Frame
 from publisher.settings import Settings
 from publisher.settings.digests import DigestSettings
 

@@ -15,11 +15,8 @@ from functools import lru_cache
 from babel import Locale, localedata
 from babel.dates import format_date
 
+from publisher.lib.direction import direction
 from publisher.lib.text import isolated, listed
-
-#: Scripts written from right to left, by the languages that use them by default.
-RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
-_RTL_SCRIPTS = frozenset({"arab", "hebr", "syrc", "thaa", "nkoo", "adlm"})
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -193,15 +190,6 @@ def frame_for(language: str, fallback: str = "en") -> Frame:
         if base in WORDS:
             return Frame(_known_tag(tag, base), direction(base), WORDS[base])
     raise AssertionError("English is always there")
-
-
-def direction(language: str) -> str:
-    """``rtl`` or ``ltr`` of a BCP 47 tag; a script subtag decides where there is one."""
-    parts = language.replace("_", "-").lower().split("-")
-    for part in parts[1:]:
-        if len(part) == 4 and part.isalpha():
-            return "rtl" if part in _RTL_SCRIPTS else "ltr"
-    return "rtl" if parts[0] in RIGHT_TO_LEFT else "ltr"
 
 
 def _known_tag(tag: str, base: str) -> str:

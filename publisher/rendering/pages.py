@@ -24,18 +24,10 @@ from markupsafe import Markup
 from publisher.model import Publication
 from publisher.rendering.templates import environment, render
 
-#: Primary subtags of scripts that run from right to left.
-_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "ug", "ur", "yi"})
-
 
 def trusted_html(html: str) -> Markup:
     """Mark HTML as safe to stand in a page; only for what :mod:`publisher.lib.sanitise` made."""
     return Markup(html)  # noqa: S704  the one place where sanitised HTML enters a page
-
-
-def text_direction(language: str) -> str:
-    """``"rtl"`` or ``"ltr"``, from a BCP 47 tag's primary subtag."""
-    return "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def locale_of(language: str) -> Locale:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
+from publisher.lib.languages import is_language_tag
 from publisher.settings.base import HttpUrl, Name, OptionalHttpUrl, Table
 
 
@@ -20,9 +21,7 @@ def _zone(value: str) -> str:
 
 
 def _language(value: str) -> str:
-    import re
-
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+    if not is_language_tag(value):
         raise ValueError("expected a BCP 47 language tag such as en, it or pt-BR")
     return value
 

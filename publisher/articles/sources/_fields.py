@@ -21,6 +21,7 @@ from publisher.articles.sources._dates import parse_instant
 from publisher.articles.sources._media import guess_media_type, size_on_disk
 from publisher.articles.sources._yaml import Mapping, Node, Scalar, Sequence
 from publisher.errors import SourceError
+from publisher.lib.languages import is_language_tag
 from publisher.lib.sanitise import safe_url
 from publisher.lib.text import one_line, scrub, shorten, slugify
 from publisher.model import Author, Enclosure, Image
@@ -55,7 +56,6 @@ MAX_ITEMS = 50
 _ID = re.compile(r"[^\s\x00-\x1f]{1,200}")
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _KIND = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _PERSON = re.compile(r"(?P<name>[^<>]+?)\s*<(?P<email>[^<>@\s]+@[^<>@\s]+)>")
@@ -172,7 +172,7 @@ class Fields:
 
     def language(self) -> str:
         text = self.text("language", 40).replace("_", "-")
-        if text and not _LANGUAGE.fullmatch(text):
+        if text and not is_language_tag(text):
             self.warn(
                 self.line("language"), f"language: {text!r}: expected a tag such as en, it or pt-BR; it is left out"
             )

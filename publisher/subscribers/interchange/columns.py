@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from publisher.errors import BadAddress, SourceError
 from publisher.lib.addresses import parse_address
+from publisher.lib.languages import is_language_tag
 from publisher.lib.text import one_line
 from publisher.model import Cadence
 from publisher.store.importing import Incoming
@@ -164,7 +165,7 @@ def read_row(known: Format, row: Row, *, suppress_all: str = "") -> Incoming:
     return Incoming(
         address,
         name,
-        language if language and re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language) else "",
+        language if is_language_tag(language) else "",
         status,
         suppressed,
         _first_instant(row, known.created),

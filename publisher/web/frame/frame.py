@@ -23,8 +23,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from feeds import AlternateLink
+from publisher.lib.direction import direction
 from publisher.model import Publication
-from publisher.rendering.pages import Pages, text_direction
+from publisher.rendering.pages import Pages
 from publisher.settings import Settings
 from publisher.store import Store
 from publisher.web.frame.assets import Assets
@@ -106,7 +107,7 @@ class Site:
             "title": publication.title,
             "description": publication.description,
             "language": publication.language,
-            "direction": text_direction(publication.language),
+            "direction": direction(publication.language),
             "rights": publication.copyright,
             "logo": Origins(publication.base_url, root, self.settings.web.image_hosts).local(publication.logo_url)
             if publication.logo_url

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.channels import share_links
+from publisher.lib.direction import direction
 from publisher.lib.text import reading_minutes, shorten, strip_tags
 from publisher.model import Article, Publication
-from publisher.rendering.pages import text_direction, trusted_html
+from publisher.rendering.pages import trusted_html
 from publisher.web.frame.body import Origins, page_body
 from publisher.web.frame.paths import article_path, author_path, section_path, tag_path
 
@@ -135,4 +136,4 @@ def _tongue(article: Article, place: Place) -> dict[str, str | None]:
     language = article.language
     if not language or language == place.publication.language:
         return {"language": None, "direction": None}
-    return {"language": language, "direction": text_direction(language)}
+    return {"language": language, "direction": direction(language)}

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from publisher.rendering.languages import WORDS, direction, frame_for
+from publisher.rendering.languages import WORDS, frame_for
 
 
 @pytest.mark.parametrize("language", ["it", "de", "es", "fr", "ar"])
@@ -47,12 +47,6 @@ def test_a_language_falls_back_to_the_publications_and_then_to_english(language,
 )
 def test_dates_are_written_as_the_language_writes_them(language, written):
     assert frame_for(language).date(date(2026, 11, 3)) == written
-
-
-def test_direction_follows_the_script_where_one_is_named():
-    assert [direction(tag) for tag in ("ar", "he-IL", "en", "az-Arab", "ar-Latn", "pa-Arab-PK")] == [
-        "rtl", "rtl", "ltr", "rtl", "ltr", "rtl",
-    ]  # fmt: skip
 
 
 def test_names_are_listed_as_the_language_lists_them():
