@@ -28,7 +28,7 @@ from publisher.store import editions as edition_rows
 from publisher.store import freezing, planning
 from publisher.store.editions import Recipe
 from publisher.subscribers import tracking
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from publisher.store import consent, meta
 from publisher.store import feedback as reports
 from publisher.subscribers import feedback, interchange
 from publisher.subscribers.interchange.columns import BadRow
-from publisher.subscribers.interchange.moving_in import Progress
+from publisher.subscribers.interchange.importing import Progress
 from publisher.subscribers.notices import send_due_notices
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ unsubscribe       all subscriptions end
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -35,7 +35,7 @@ from publisher.mail.transport import Cause
 from publisher.settings import Settings
 from publisher.store import Store, deliveries, states, subscribers
 from publisher.store import feedback as reports
-from publisher.subscribers import subscribing
+from publisher.subscribers import leaving, personal_links
 
 DEAD_DAYS = 2
 SOFT_EDITIONS = 4
@@ -112,9 +112,7 @@ def record(store: Store, settings: Settings, event: Event, *, now: float) -> Eff
         else:
             effect = _count(tx, event, who, now)
     if who and effect is Effect.UNSUBSCRIBED:
-        subscribing.leave(
-            store, who, now=now, how="mail" if event.source == "mail" else "provider", wait=wait_until_clear
-        )
+        leaving.leave(store, who, now=now, how="mail" if event.source == "mail" else "provider", wait=wait_until_clear)
     elif who and effect is Effect.SUPPRESSED:
         wait_until_clear(store, who)
     if event.kind is Kind.COMPLAINT and event.edition_id:
@@ -201,7 +199,7 @@ def _watch_complaints(store: Store, settings: Settings, edition_id: int) -> None
 
 def take_mail(store: Store, settings: Settings, raw: bytes, *, now: float, envelope_to: Sequence[str] = ()) -> Effect:
     """Handle one message that came in."""
-    event = read_mail(raw, subscribing.keyring_of(store), envelope_to)
+    event = read_mail(raw, personal_links.keyring_of(store), envelope_to)
     return Effect.IGNORED if event is None else record(store, settings, event, now=now)
 
 
@@ -226,7 +224,7 @@ def drain_mailbox(store: Store, settings: Settings, *, now: float) -> int:
     return 0
 
 
-def lmtp_server(store: Store, settings: Settings, clock: subscribing.Clock) -> LmtpServer:
+def lmtp_server(store: Store, settings: Settings, clock: Callable[[], float]) -> LmtpServer:
     """The LMTP server of ``[feedback] mailbox = "lmtp"``, bound and ready for ``serve_forever()``.
 
     :raises OSError: the port is taken.

@@ -23,7 +23,7 @@ from publisher.mail.transport import Outcome, Outgoing, Result, Transport
 from publisher.rendering.notices import render_notice
 from publisher.settings import Settings
 from publisher.store import Store, consent, subscribers
-from publisher.subscribers.subscribing import confirm_url, keyring_of
+from publisher.subscribers.personal_links import confirm_url, keyring_of
 
 #: Seconds to wait after the first, second … try.
 LADDER = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0)

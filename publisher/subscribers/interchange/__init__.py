@@ -10,7 +10,7 @@ and never undoes one of ours. Run again, it changes nothing. A row that cannot b
 and the reason; the others go on.
 """
 
-from publisher.subscribers.interchange.moving_in import Report, import_file
-from publisher.subscribers.interchange.moving_out import Kind, export_subscribers, export_suppressions
+from publisher.subscribers.interchange.exporting import Kind, export_subscribers, export_suppressions
+from publisher.subscribers.interchange.importing import Report, import_file
 
 __all__ = ["Kind", "Report", "export_subscribers", "export_suppressions", "import_file"]

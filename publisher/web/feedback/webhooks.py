@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from publisher.mail.feedback.reports import Event
 from publisher.mail.feedback.webhooks import Refused, mailgun, postmark, sendgrid, ses
 from publisher.subscribers import feedback
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import Site
 from publisher.web.frame.problems import problem
 

@@ -29,7 +29,7 @@ from publisher.digests.planning import follows
 from publisher.lib.tokens import Purpose
 from publisher.model import Subscription
 from publisher.store import articles, private_feeds, subscribers
-from publisher.subscribers import subscribing
+from publisher.subscribers import personal_links
 from publisher.web.feeds.files import http_date, named_etags, not_modified_since
 from publisher.web.frame.forms import form_route
 from publisher.web.frame.frame import Site
@@ -97,7 +97,7 @@ def _say(site: Site, request: Request, heading: str, lines: list[str], buttons: 
 
 
 def _owner(site: Site, request: Request) -> int | None:
-    return subscribing.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
+    return personal_links.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
 
 
 def handler(site: Site) -> Callable[[Request], Response]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.lib import links
-from publisher.subscribers import subscribing
+from publisher.subscribers import personal_links
 from publisher.web.frame.frame import NEVER_KEPT, Site
 from publisher.web.frame.problems import problem
 
@@ -28,7 +28,7 @@ def texts(form: FormData) -> dict[str, list[str]]:
 
 
 def own_link(site: Site, who: int, label: str = "Choose what you receive") -> dict[str, str]:
-    return {"href": links.preferences_url("", subscribing.keyring_of(site.store), who), "label": label}
+    return {"href": links.preferences_url("", personal_links.keyring_of(site.store), who), "label": label}
 
 
 def void_link(site: Site, request: Request) -> Response:

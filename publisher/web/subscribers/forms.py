@@ -11,7 +11,7 @@ from babel.dates import format_datetime, get_day_names
 
 from publisher.model import Cadence
 from publisher.rendering.pages import locale_of
-from publisher.subscribers.subscribing import Preferences
+from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import FORMATS, LANGUAGES, Offered, Wishes, zone_names
 
 CADENCES = {
@@ -79,7 +79,7 @@ def _zones(chosen: str) -> list[dict[str, Any]]:
     return [{"label": region, "options": options} for region, options in groups.items()]
 
 
-def next_line(found: Preferences, next_due: float | None, *, language: str, now: float) -> str:
+def next_line(found: Standing, next_due: float | None, *, language: str, now: float) -> str:
     """When the next digest comes, in the reader's own time; empty where no slot is waited for."""
     if not found.wishes.digests or found.suppressed or next_due is None:
         return ""
@@ -91,7 +91,7 @@ def next_line(found: Preferences, next_due: float | None, *, language: str, now:
 
 
 def data_groups(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """What :func:`publisher.subscribers.subscribing.export` gives, as groups of named lines."""
+    """What :func:`publisher.subscribers.personal_data.export` gives, as groups of named lines."""
     about = [
         {"name": label, "value": data[key]}
         for key, label in (

@@ -25,9 +25,10 @@ from publisher.delivery import wait_until_clear
 from publisher.lib import links
 from publisher.lib.tokens import Purpose
 from publisher.store.subscribers import SubscriberStatus
-from publisher.subscribers import subscribing
-from publisher.subscribers.subscribing import Preferences
-from publisher.subscribers.wishes import Wishes, guess_language, read_wishes
+from publisher.subscribers import personal_data, personal_links, standing
+from publisher.subscribers.guesses import guess_language
+from publisher.subscribers.standing import Standing
+from publisher.subscribers.wishes import Wishes, read_wishes
 from publisher.web.frame.forms import form_route
 from publisher.web.frame.frame import NEVER_KEPT, Site
 from publisher.web.subscribers.answers import say, texts, titles, void_link
@@ -62,9 +63,9 @@ def routes(site: Site) -> list[BaseRoute]:
     ]
 
 
-def _reader(site: Site, request: Request) -> Preferences | None:
-    who = subscribing.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
-    return None if who is None else subscribing.preferences(site.store, who, now=site.now().timestamp())
+def _reader(site: Site, request: Request) -> Standing | None:
+    who = personal_links.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
+    return None if who is None else standing.find(site.store, who, now=site.now().timestamp())
 
 
 def _preferences_page(site: Site, request: Request) -> Response:
@@ -75,7 +76,7 @@ def _preferences_page(site: Site, request: Request) -> Response:
 def _show_preferences(
     site: Site,
     request: Request,
-    found: Preferences,
+    found: Standing,
     *,
     wishes: Wishes | None = None,
     problems: Mapping[str, str] | None = None,
@@ -84,13 +85,13 @@ def _show_preferences(
     now = site.now()
     counted = site.settings.tracking
     with site.store.read() as tx:
-        offered = subscribing.offered(tx, site.settings)
-        due = subscribing.next_due(tx, found.subscriber.id)
+        offered = standing.offered(tx, site.settings)
+        due = standing.next_due(tx, found.subscriber.id)
     shown = wishes or found.wishes
     language = site.publication.language
     shown = replace(shown, language=shown.language or guess_language("", language))
     action = f"/preferences/{request.path_params['token']}"
-    leave = links.unsubscribe_url("", subscribing.keyring_of(site.store), found.subscriber.id)
+    leave = links.unsubscribe_url("", personal_links.keyring_of(site.store), found.subscriber.id)
     values = {
         "title": "What you receive",
         "robots": "noindex",
@@ -118,7 +119,7 @@ def _save(site: Site, request: Request, form: FormData) -> Response:
         return void_link(site, request)
     raw = texts(form)
     with site.store.read() as tx:
-        offered = subscribing.offered(tx, site.settings)
+        offered = standing.offered(tx, site.settings)
     start = found.wishes
     if not start.digests and len(offered.digests) == 1:
         start = replace(start, digests=offered.digests)  # saving is how one comes back
@@ -127,7 +128,7 @@ def _save(site: Site, request: Request, form: FormData) -> Response:
         return _show_preferences(site, request, found, wishes=wishes, problems=problems)
     tracking = "tracking" in raw if "tracking_shown" in raw else None
     now = site.now().timestamp()
-    after = subscribing.change(site.store, found.subscriber.id, wishes, now=now, allow_tracking=tracking)
+    after = standing.change(site.store, found.subscriber.id, wishes, now=now, allow_tracking=tracking)
     return void_link(site, request) if after is None else _show_preferences(site, request, after, saved=True)
 
 
@@ -150,8 +151,8 @@ def _data_file(site: Site, request: Request) -> Response:
 
 
 def _held(site: Site, request: Request) -> dict[str, Any] | None:
-    who = subscribing.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
-    return None if who is None else subscribing.export(site.store, who, now=site.now().timestamp())
+    who = personal_links.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
+    return None if who is None else personal_data.export(site.store, who, now=site.now().timestamp())
 
 
 def _erase_page(site: Site, request: Request) -> Response:
@@ -180,5 +181,5 @@ def _erase(site: Site, request: Request, form: FormData) -> Response:
         return void_link(site, request)
     if form.get("choice") != "erase":
         return _erase_page(site, request)
-    subscribing.erase(site.store, found.subscriber.id, now=site.now().timestamp(), wait=wait_until_clear)
+    personal_data.erase(site.store, found.subscriber.id, now=site.now().timestamp(), wait=wait_until_clear)
     return say(site, request, "Everything is erased", ["You will not hear from us again."])

@@ -27,9 +27,10 @@ from starlette.routing import BaseRoute, Route
 
 from publisher.errors import BadAddress
 from publisher.lib.addresses import Address, parse_address
-from publisher.subscribers import subscribing
-from publisher.subscribers.subscribing import Answer
-from publisher.subscribers.wishes import Wishes, guess_language, guess_zone, read_wishes
+from publisher.subscribers import standing, subscribing
+from publisher.subscribers.guesses import guess_language, guess_zone
+from publisher.subscribers.subscribing import Outcome
+from publisher.subscribers.wishes import Wishes, read_wishes
 from publisher.web.frame.forms import form_route
 from publisher.web.frame.frame import FOR_EVER, NEVER_KEPT, Site
 from publisher.web.frame.problems import problem
@@ -110,7 +111,7 @@ def _show_form(
     guess: bool = False,
 ) -> Response:
     with site.store.read() as tx:
-        offered = subscribing.offered(tx, site.settings)
+        offered = standing.offered(tx, site.settings)
     form = wishes_form(wishes, offered, titles=titles(site), language=site.publication.language, guess=guess)
     values = {
         "title": "Subscribe",
@@ -131,7 +132,7 @@ def _read(
     site: Site, request: Request, raw: Mapping[str, Sequence[str]]
 ) -> tuple[Address | None, Wishes, dict[str, str]]:
     with site.store.read() as tx:
-        offered = subscribing.offered(tx, site.settings)
+        offered = standing.offered(tx, site.settings)
     wishes, problems = read_wishes(raw, offered, _first_wishes(site, request))
     text = (raw.get("address") or [""])[0]
     try:
@@ -141,9 +142,9 @@ def _read(
         return None, wishes, {"address": f"This is not an e-mail address: {said}.", **problems}
 
 
-def _ask(site: Site, request: Request, address: Address, wishes: Wishes, raw: Mapping[str, Sequence[str]]) -> Answer:
+def _ask(site: Site, request: Request, address: Address, wishes: Wishes, raw: Mapping[str, Sequence[str]]) -> Outcome:
     if any(value.strip() for value in raw.get(HONEYPOT, ())):
-        return Answer.TAKEN  # a program; it is told what everyone is told
+        return Outcome.TAKEN  # a program; it is told what everyone is told
     now = site.now().timestamp()
     return subscribing.ask(site.store, site.settings, address, wishes, network=visitor(request), now=now)
 
@@ -154,9 +155,9 @@ def _subscribe(site: Site, request: Request, form: FormData) -> Response:
     if address is None or problems:
         return _show_form(site, request, wishes, address=(raw.get("address") or [""])[0][:254], problems=problems)
     answer = _ask(site, request, address, wishes, raw)
-    if answer is Answer.LATER:
+    if answer is Outcome.LATER:
         return problem(site, request, 429, what=LATER[0], todo=LATER[1])
-    if answer is Answer.CLOSED:
+    if answer is Outcome.CLOSED:
         return _form_page(site, request)
     return say(site, request, TAKEN[0], [TAKEN[1], "Nothing there after a few minutes? Look into the spam folder."])
 
@@ -178,9 +179,9 @@ def _subscribe_json(site: Site, request: Request, body: bytes) -> Response:
     if address is None or problems:
         return answer(422, error="Some fields cannot be used", fields=problems)
     outcome = _ask(site, request, address, wishes, raw)
-    if outcome is Answer.LATER:
+    if outcome is Outcome.LATER:
         return answer(429, error=LATER[0], todo=LATER[1])
-    if outcome is Answer.CLOSED:
+    if outcome is Outcome.CLOSED:
         return answer(403, error="New subscriptions are closed", todo="Try again later.")
     return answer(202, status="taken", message=TAKEN[1])
 

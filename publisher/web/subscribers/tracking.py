@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from publisher.subscribers import tracking
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import NEVER_KEPT, Site
 from publisher.web.frame.problems import problem
 

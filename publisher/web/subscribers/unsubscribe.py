@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute, Route
 
 from publisher.delivery import wait_until_clear
 from publisher.lib.tokens import Purpose
-from publisher.subscribers import subscribing
-from publisher.subscribers.subscribing import Preferences
+from publisher.subscribers import leaving, personal_links, standing
+from publisher.subscribers.standing import Standing
 from publisher.web.frame.forms import form_route
 from publisher.web.frame.frame import NEVER_KEPT, Site
 from publisher.web.subscribers.answers import own_link, say, texts, titles, void_link
@@ -32,14 +32,14 @@ def routes(site: Site) -> list[BaseRoute]:
 
 
 def _leaver(site: Site, request: Request) -> int | None:
-    return subscribing.subscriber_behind(site.store, Purpose.UNSUBSCRIBE, request.path_params["token"])
+    return personal_links.subscriber_behind(site.store, Purpose.UNSUBSCRIBE, request.path_params["token"])
 
 
 def _leave_page(site: Site, request: Request) -> Response:
     who = _leaver(site, request)
     if who is None:
         return void_link(site, request)
-    found = subscribing.preferences(site.store, who, now=site.now().timestamp())
+    found = standing.find(site.store, who, now=site.now().timestamp())
     if found is None or not found.wishes.digests:
         return _left(site, request, found)
     wishes = found.wishes
@@ -71,32 +71,32 @@ def _leave(site: Site, request: Request, form: FormData) -> Response:
         return void_link(site, request)
     now = site.now().timestamp()
     if "List-Unsubscribe" in form:  # RFC 8058 §3.2: no cookie, no question, no redirect
-        subscribing.leave(site.store, who, now=now, how="one-click", wait=wait_until_clear)
+        leaving.leave(site.store, who, now=now, how="one-click", wait=wait_until_clear)
         return Response(
             "Unsubscribed.\n", media_type="text/plain; charset=utf-8", headers={"cache-control": NEVER_KEPT}
         )
     choice = form.get("choice")
     if choice == "undo":
-        subscribing.undo_leave(site.store, who, now=now)
+        leaving.undo_leave(site.store, who, now=now)
         return say(site, request, "You are subscribed again", [], link=own_link(site, who))
     if choice == "some":
         return _leave_some(site, request, form, who, now)
     if choice == "all":
-        subscribing.leave(site.store, who, now=now, how="page", wait=wait_until_clear)
-        return _left(site, request, subscribing.preferences(site.store, who, now=now))
+        leaving.leave(site.store, who, now=now, how="page", wait=wait_until_clear)
+        return _left(site, request, standing.find(site.store, who, now=now))
     return _leave_page(site, request)
 
 
 def _leave_some(site: Site, request: Request, form: FormData, who: int, now: float) -> Response:
     raw = texts(form)
     for digest in raw.get("digest", ()):
-        subscribing.leave(site.store, who, now=now, how="page", digest=digest, wait=wait_until_clear)
+        leaving.leave(site.store, who, now=now, how="page", digest=digest, wait=wait_until_clear)
     names = frozenset(raw.get("topic", ()))
     if names:
-        subscribing.leave_topics(site.store, who, names, now=now, wait=wait_until_clear)
+        leaving.leave_topics(site.store, who, names, now=now, wait=wait_until_clear)
     if not names and "digest" not in raw:
         return _leave_page(site, request)
-    found = subscribing.preferences(site.store, who, now=now)
+    found = standing.find(site.store, who, now=now)
     if found is None or not found.wishes.digests:
         return _left(site, request, found)
     stopped = ", ".join((*raw.get("topic", ()), *(titles(site).get(name, name) for name in raw.get("digest", ()))))
@@ -109,7 +109,7 @@ def _leave_some(site: Site, request: Request, form: FormData, who: int, now: flo
     )
 
 
-def _left(site: Site, request: Request, found: Preferences | None) -> Response:
+def _left(site: Site, request: Request, found: Standing | None) -> Response:
     if found is None:
         return say(site, request, "You are unsubscribed", ["Nothing is sent to you any more."])
     return say(

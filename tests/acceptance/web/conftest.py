@@ -31,7 +31,8 @@ from publisher.store import articles, editions, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.store.tables import chunk, delivery, subscriber
 from publisher.store.tables import edition as edition_table
-from publisher.subscribers.subscribing import ask, confirm_url, keyring_of
+from publisher.subscribers.personal_links import confirm_url, keyring_of
+from publisher.subscribers.subscribing import ask
 from publisher.subscribers.wishes import Wishes
 from publisher.web.app import create_app
 from publisher.web.frame.paths import article_path, edition_mail_path

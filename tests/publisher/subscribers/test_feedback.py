@@ -16,7 +16,7 @@ from publisher.store.subscribers import NewSubscriber, SubscriberStatus
 from publisher.store.tables import chunk, delivery, edition
 from publisher.subscribers import feedback
 from publisher.subscribers.feedback import Effect, enough_bounces, rate_of, record, take_mail
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0

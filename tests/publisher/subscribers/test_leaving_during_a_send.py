@@ -20,7 +20,7 @@ from publisher.settings import load_settings
 from publisher.store import articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.subscribers import feedback
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import Site
 from publisher.web.subscribers import unsubscribe
 

@@ -16,7 +16,7 @@ from publisher.store import consent, subscribers, tracking
 from publisher.store import feedback as reports
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import metadata
-from publisher.subscribers import feedback, subscribing
+from publisher.subscribers import feedback, leaving, personal_data, personal_links, standing, subscribing
 from publisher.subscribers.notices import send_due_notices
 from publisher.subscribers.wishes import Wishes
 
@@ -40,20 +40,20 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
 
     with store.read() as tx:
         created = consent.get_signup(tx, 1).created
-    url = subscribing.confirm_url(settings, subscribing.keyring_of(store), 1, created)
+    url = personal_links.confirm_url(settings, personal_links.keyring_of(store), 1, created)
     found = subscribing.pending(store, url.rpartition("/")[2], now=NOW)
     who = subscribing.confirm(store, settings, found, now=NOW)
     assert subscribing.confirm(store, settings, found, now=NOW + 1) == who
     assert send_due_notices(store, settings, transport, now=NOW + 1) == (1, 0)
 
-    held = subscribing.preferences(store, who, now=NOW)
+    held = standing.find(store, who, now=NOW)
     assert (held.status, held.wishes.sections, held.wishes.language) == (SubscriberStatus.CONFIRMED, ("Coast",), "it")
     changed = Wishes(digests=("digest",), cadence=Cadence.MONTHLY, monthday=31, paused_until=date(2027, 3, 1))
-    after = subscribing.change(store, who, changed, now=NOW, allow_tracking=False)
+    after = standing.change(store, who, changed, now=NOW, allow_tracking=False)
     assert (after.wishes, after.tracking) == (changed, False)
-    assert subscribing.leave(store, who, now=NOW + 2, how="page")
-    assert not subscribing.leave(store, who, now=NOW + 3, how="page")
-    assert subscribing.undo_leave(store, who, now=NOW + 4)
+    assert leaving.leave(store, who, now=NOW + 2, how="page")
+    assert not leaving.leave(store, who, now=NOW + 3, how="page")
+    assert leaving.undo_leave(store, who, now=NOW + 4)
 
     for day in range(2):
         event = Event(Kind.BOUNCE, "mail", who, 1, cause=Cause.DEAD, status="5.1.1", event_id=f"e{day}")
@@ -71,13 +71,13 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
             tracking.count_reader(tx, who, 1, "click", link=2, now=NOW)
         assert [(row.url, row.count) for row in tracking.of_edition(tx, 1)] == [("https://b.example/", 2)]
 
-    data = subscribing.export(store, who, now=NOW)
+    data = personal_data.export(store, who, now=NOW)
     assert data["suppressed"] == "bounced"
     assert data["opened_and_clicked"][0]["times"] == 2
     assert [one["what"] for one in data["record"]] == ["confirmed", "changed", "unsubscribed", "came back"]
 
-    assert subscribing.erase(store, who, now=NOW + 5)
-    assert not subscribing.erase(store, who, now=NOW + 6)
+    assert personal_data.erase(store, who, now=NOW + 5)
+    assert not personal_data.erase(store, who, now=NOW + 6)
     with store.begin() as tx:
         assert subscribers.suppressed(tx, "ada@example.org").reason == "bounced", "the first reason stays"
         assert consent.sweep(tx, now=NOW + 40 * DAY + SWEEP_SECONDS) > 0

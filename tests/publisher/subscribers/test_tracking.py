@@ -17,7 +17,7 @@ from publisher.store import tracking as rows
 from publisher.store.subscribers import NewSubscriber
 from publisher.store.tables import metadata
 from publisher.subscribers import tracking
-from publisher.subscribers.subscribing import keyring_of
+from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import Site
 from publisher.web.subscribers import tracking as track
 

@@ -264,9 +264,9 @@ def test_json_is_read_in_the_shapes_that_programs_write(store, tmp_path) -> None
 
 
 def test_progress_goes_from_nothing_to_all(store, tmp_path, monkeypatch) -> None:
-    from publisher.subscribers.interchange import moving_in
+    from publisher.subscribers.interchange import importing
 
-    monkeypatch.setattr(moving_in, "BATCH", 10)
+    monkeypatch.setattr(importing, "BATCH", 10)
     path = write(tmp_path, "email\n" + "".join(f"r{number}@example.org\n" for number in range(95)))
     seen = []
     assert run(store, path, progress=lambda done, size: seen.append((done, size))).new == 95

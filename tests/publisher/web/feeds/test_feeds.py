@@ -17,7 +17,7 @@ from publisher.lib import links
 from publisher.settings import load_settings
 from publisher.store import articles as stored
 from publisher.store import feed_readers, private_feeds, subscribers
-from publisher.subscribers import subscribing
+from publisher.subscribers import personal_links
 from publisher.web.app import create_app
 from publisher.web.feeds.files import accepted_encoding, named_etags
 from tests.publisher.web.conftest import BASE, SETTINGS
@@ -349,7 +349,7 @@ def test_a_subscriber_opens_and_closes_a_private_feed_behind_the_preferences_lin
 ):
     publish(article_of(1))
     owner, _ = reader
-    page = links.preferences_url("", subscribing.keyring_of(store), owner) + "/feed"
+    page = links.preferences_url("", personal_links.keyring_of(store), owner) + "/feed"
     assert "Make a private feed" in far.get(page).text
     opened = far.post(page, data={"choice": "issue"}).text
     [path] = re.findall(r"/feeds/private/[\w-]+\.atom", opened)

@@ -14,7 +14,7 @@ from publisher.mail.transports.memory import Transport
 from publisher.settings import load_settings
 from publisher.store import articles, consent, subscribers
 from publisher.store.subscribers import SubscriberStatus
-from publisher.subscribers import subscribing
+from publisher.subscribers import personal_links, standing, subscribing
 from publisher.subscribers.notices import send_due_notices
 from publisher.subscribers.wishes import Wishes
 from publisher.web.app import application
@@ -62,7 +62,7 @@ class World:
             return subscribers.by_address(tx, address).id
 
     def links(self, who: int) -> tuple[str, str]:
-        keys = subscribing.keyring_of(self.store)
+        keys = personal_links.keyring_of(self.store)
         return links.preferences_url("", keys, who), links.unsubscribe_url("", keys, who, 1)
 
     def rows(self):
@@ -148,9 +148,9 @@ def test_the_answer_is_the_same_whether_or_not_an_address_is_known(world) -> Non
 
 def test_a_stranger_changes_nothing_about_a_subscriber(world) -> None:
     who = world.confirmed("ada@example.org", sections="Coast")
-    before = subscribing.preferences(world.store, who, now=NOW.timestamp())
+    before = standing.find(world.store, who, now=NOW.timestamp())
     world.subscribe("ada@example.org", sections="Hills", cadence="each")
-    assert subscribing.preferences(world.store, who, now=NOW.timestamp()) == before
+    assert standing.find(world.store, who, now=NOW.timestamp()) == before
 
 
 def test_a_mailbox_gets_one_confirmation_a_day_and_three_ever(world) -> None:
@@ -313,7 +313,7 @@ def test_one_topic_can_be_stopped_and_the_last_one_stops_everything(world) -> No
     who = world.confirmed(sections=["Coast", "Hills"])
     _, path = world.links(who)
     world.client.post(path, data={"choice": "some", "topic": "Coast"})
-    assert subscribing.preferences(world.store, who, now=0.0).wishes.sections == ("Hills",)
+    assert standing.find(world.store, who, now=0.0).wishes.sections == ("Hills",)
     assert "You are unsubscribed" in world.client.post(path, data={"choice": "some", "topic": "Hills"}).text
 
 

@@ -1,0 +1,122 @@
+"""Where a subscriber stands: who they are, what they asked for, and how they change it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select, update
+
+from publisher.model import Cadence, Subscriber
+from publisher.settings import Settings
+from publisher.store import Store, consent, planning, subscribers, topics, tracking
+from publisher.store.subscribers import SubscriberStatus
+from publisher.store.tables import subscriber
+from publisher.subscribers.wishes import Offered, Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subscriber as the preferences page shows them."""
+
+    subscriber: Subscriber
+    status: SubscriberStatus
+    wishes: Wishes
+    suppressed: str
+    tracking: bool
+
+
+def offered(tx: Connection, settings: Settings) -> Offered:
+    """What subscribers may choose from, now."""
+    return Offered(
+        digests=tuple(digest.name for digest in settings.digests),
+        sections=tuple(topic.name for topic in topics.listing(tx, "section")),
+        tags=tuple(topic.name for topic in topics.listing(tx, "tag")[:60]),
+        authors=tuple(topic.name for topic in topics.listing(tx, "author")[:60]),
+    )
+
+
+def find(store: Store, subscriber_id: int, *, now: float) -> Standing | None:
+    """What a subscriber gets, in one set of wishes; ``None`` once they are erased."""
+    with store.read() as tx:
+        return find_in(tx, subscriber_id, now)
+
+
+def find_in(tx: Connection, subscriber_id: int, now: float) -> Standing | None:
+    who = subscribers.get(tx, subscriber_id)
+    if who is None:
+        return None
+    rows = subscribers.subscriptions(tx, subscriber_id)
+    active = [row for row in rows if row.active]
+    shown = (active or rows)[0] if rows else None
+    wishes = Wishes(language=who.language)
+    if shown is not None:
+        zone = ZoneInfo(shown.timezone)
+        paused = datetime.fromtimestamp(shown.paused_until, zone).date() if shown.paused_until > now else None
+        wishes = Wishes(
+            digests=tuple(row.digest for row in active),
+            sections=tuple(json.loads(shown.sections)),
+            tags=tuple(json.loads(shown.tags)),
+            authors=tuple(json.loads(shown.authors)),
+            cadence=Cadence(shown.cadence),
+            weekday=shown.weekday,
+            monthday=shown.monthday,
+            hour=shown.hour,
+            minute=shown.minute,
+            timezone=shown.timezone,
+            language=who.language,
+            format=shown.format,
+            paused_until=paused,
+        )
+    stopped = subscribers.suppressed(tx, who.address)
+    tracking = bool(tx.scalar(select(subscriber.c.tracking).where(subscriber.c.id == subscriber_id)))
+    status = subscribers.status_of(tx, subscriber_id) or SubscriberStatus.PENDING
+    return Standing(who, status, wishes, stopped.reason if stopped else "", tracking)
+
+
+def next_due(tx: Connection, subscriber_id: int) -> float | None:
+    """The slot a subscriber waits for; ``None`` where none is waited for."""
+    rows = [row for row in subscribers.subscriptions(tx, subscriber_id) if row.active and row.next_due is not None]
+    return min((row.next_due for row in rows), default=None)
+
+
+def change(
+    store: Store, subscriber_id: int, wishes: Wishes, *, now: float, allow_tracking: bool | None = None
+) -> Standing | None:
+    """Save all preferences; in effect with the commit. A digest that is not among ``wishes.digests`` ends.
+
+    Someone who unsubscribed comes back by choosing a digest here. ``None`` once they are erased.
+    """
+    with store.begin() as tx:
+        before = find_in(tx, subscriber_id, now)
+        if before is None:
+            return None
+        paused = {row.digest: row.paused_until for row in subscribers.subscriptions(tx, subscriber_id)}
+        for digest in sorted({*before.wishes.digests, *wishes.digests}):
+            planning.enter(tx, digest)  # a plan that is being made must not write over the new slot
+            if digest in wishes.digests:
+                columns = wishes.columns(now)
+                if wishes.paused_until is None:
+                    # Back before the planned day, or after it: what appeared during a pause stays passed over.
+                    columns["paused_until"] = min(now, paused.get(digest, 0.0))
+                subscribers.subscribe(tx, subscriber_id, digest, now=now, **columns)
+            else:
+                subscribers.unsubscribe(tx, subscriber_id, digest, now=now)
+        values: dict[str, Any] = {"language": wishes.language}
+        if allow_tracking is not None:
+            values["tracking"] = allow_tracking
+            if not allow_tracking:
+                tracking.forget(tx, subscriber_id)
+        tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
+        if wishes.digests and before.status is not SubscriberStatus.CONFIRMED:
+            subscribers.set_status(tx, subscriber_id, SubscriberStatus.CONFIRMED, now=now)
+            consent.note(tx, subscriber_id, "came back", now=now, detail="on the preferences page")
+        changed = [
+            name for name in Wishes.__dataclass_fields__ if getattr(wishes, name) != getattr(before.wishes, name)
+        ]
+        if changed:
+            consent.note(tx, subscriber_id, "changed", now=now, detail=", ".join(changed))
+        return find_in(tx, subscriber_id, now)
