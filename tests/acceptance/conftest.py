@@ -79,11 +79,11 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def publish(site: Path) -> Callable[[], Published]:
     def once() -> Published:
-        context = open_site(site)
+        opened = open_site(site)
         try:
-            return publishing.publish(context)
+            return publishing.publish(opened)
         finally:
-            context.close()
+            opened.close()
 
     return once
 

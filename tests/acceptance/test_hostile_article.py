@@ -85,9 +85,9 @@ def test_the_page_shows_it_as_words(published, site):
     from publisher.pipeline.site import open_site
     from publisher.web.app import create_app
 
-    context = open_site(site)
+    opened = open_site(site)
     try:
-        client = TestClient(create_app(context.settings, context.store), base_url="https://slow.example")
+        client = TestClient(create_app(opened.settings, opened.store), base_url="https://slow.example")
         (hostile,) = [article for article in published.collected.new if article.title.startswith("Breaking")]
         for path in ("/", hostile.url.removeprefix("https://slow.example")):
             page = client.get(path)
@@ -97,7 +97,7 @@ def test_the_page_shows_it_as_words(published, site):
             assert "onerror" not in page.text
             assert "javascript:" not in page.text
     finally:
-        context.close()
+        opened.close()
 
 
 def test_the_posts_are_plain_words(published):

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from publisher.settings import Settings, load_settings
+from tests.factories import write_site
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
@@ -21,9 +22,7 @@ def test_the_compose_file_has_web_workers_scheduler_and_servers():
 
 
 def test_its_environment_is_made_of_settings(tmp_path):
-    (tmp_path / "publication.toml").write_text(
-        '[publication]\ntitle = "T"\nbase_url = "https://slow.example"\n[sender]\naddress = "a@slow.example"\n'
-    )
+    write_site(tmp_path)
     environment = composed()["services"]["worker"]["environment"]
     settings = load_settings(tmp_path, {name: value for name, value in environment.items() if "MASTHEAD" in name})
     assert settings.worker.broker.startswith("amqp://")

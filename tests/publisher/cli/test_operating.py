@@ -14,23 +14,13 @@ from publisher.pipeline.collecting import collect
 from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import open_site
-
-PUBLICATION = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[[digests]]
-name = "letter"
-"""
+from tests.factories import write_site
 
 
 @pytest.fixture
 def site(tmp_path):
-    (tmp_path / "articles").mkdir()
+    write_site(tmp_path, digests=[{"name": "letter"}])
     (tmp_path / "articles" / "one.md").write_text("---\ntitle: One\ndate: 2026-11-01\n---\nWords.\n")
-    (tmp_path / "publication.toml").write_text(PUBLICATION)
     (tmp_path / "subscribers.csv").write_text("address\nanna@example.org\nbo@example.org\n")
     return tmp_path
 
@@ -38,13 +28,13 @@ def site(tmp_path):
 @pytest.fixture
 def planned(site):
     """An edition that is frozen and not sent yet."""
-    context = open_site(site)
-    join_audience(context)
-    collect(context)
-    plan_editions(context)
-    freeze_due(context)
-    yield context
-    context.close()
+    opened = open_site(site)
+    join_audience(opened)
+    collect(opened)
+    plan_editions(opened)
+    freeze_due(opened)
+    yield opened
+    opened.close()
 
 
 def call(site, *words: str):

@@ -146,13 +146,13 @@ def test_a_post_in_doubt_is_listed_and_decided(site: Path, telegram: Any) -> Non
 def test_an_article_that_is_withdrawn_before_its_post_went_out_is_not_posted(site: Path, telegram: Any) -> None:
     publish(site)  # the channel knows what was there before it
     write(site, "two")
-    context = open_site(site)
+    opened = open_site(site)
     try:
-        assert collect(context).posts_queued >= 1
+        assert collect(opened).posts_queued >= 1
         (site / "articles" / "two.md").unlink()
-        collect(context)
-        post_due(context)
-        with context.store.read() as tx:
+        collect(opened)
+        post_due(opened)
+        with opened.store.read() as tx:
             assert [row for row in posts.newest(tx) if row.channel == "tg"] == []
     finally:
-        context.close()
+        opened.close()

@@ -7,26 +7,19 @@ import pytest
 from publisher.errors import MastheadError
 from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import open_site
-
-PUBLICATION = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-"""
+from tests.factories import write_site
 
 
 @pytest.fixture
 def fetch(tmp_path):
-    (tmp_path / "publication.toml").write_text(PUBLICATION)
+    write_site(tmp_path)
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "bread.png").write_bytes(b"picture")
     (tmp_path / "media" / "way-out.png").symlink_to(tmp_path / "secret.txt")
-    context = open_site(tmp_path)
-    yield image_fetcher(context)
-    context.close()
+    site = open_site(tmp_path)
+    yield image_fetcher(site)
+    site.close()
 
 
 def test_our_own_media_are_read_from_the_site(fetch):

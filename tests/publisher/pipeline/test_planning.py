@@ -11,101 +11,91 @@ from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
 from publisher.store import editions, subscribers
+from tests.factories import write_site
 
 NOW = 1_795_000_000.0
-PUBLICATION = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[[digests]]
-name = "letter"
-max_articles = 2
-"""
 
 
 @pytest.fixture
-def context(tmp_path):
-    (tmp_path / "articles").mkdir()
-    (tmp_path / "publication.toml").write_text(PUBLICATION)
+def site(tmp_path):
+    write_site(tmp_path, digests=[{"name": "letter", "max_articles": 2}])
     (tmp_path / "subscribers.csv").write_text("address,name,language\nanna@example.org,Anna,en\nbo@example.org,Bo,it\n")
     opened = open_site(tmp_path, clock=lambda: NOW)
     yield opened
     opened.close()
 
 
-def write(context, *names: str, day: int = 1) -> None:
+def write(site, *names: str, day: int = 1) -> None:
     for number, name in enumerate(names):
         text = f"---\ntitle: {name}\ndate: 2026-11-{day + number:02d}\n---\nWords of {name}.\n"
-        (context.settings.directory / "articles" / f"{name}.md").write_text(text)
+        (site.settings.directory / "articles" / f"{name}.md").write_text(text)
 
 
-def collect(context) -> None:
-    join_audience(context)
-    collecting.collect(context)
+def collect(site) -> None:
+    join_audience(site)
+    collecting.collect(site)
 
 
-def titles(context, edition_id: int) -> list[str]:
-    with context.store.read() as tx:
+def titles(site, edition_id: int) -> list[str]:
+    with site.store.read() as tx:
         return [article.title for article in editions.get(tx, edition_id).articles]
 
 
-def status(context, edition_id: int) -> tuple[EditionStatus, str, float | None]:
-    with context.store.read() as tx:
+def status(site, edition_id: int) -> tuple[EditionStatus, str, float | None]:
+    with site.store.read() as tx:
         (row,) = [row for row in editions.listing(tx) if row.id == edition_id]
         return EditionStatus(row.status), row.reason, row.due
 
 
-def test_the_first_edition_holds_the_newest_articles_and_not_the_archive(context):
-    write(context, "one", "two", "three", "four")
-    collect(context)
-    (planned,) = plan_editions(context)
-    assert titles(context, planned.edition_id) == ["four", "three"]
-    assert plan_editions(context) == []
+def test_the_first_edition_holds_the_newest_articles_and_not_the_archive(site):
+    write(site, "one", "two", "three", "four")
+    collect(site)
+    (planned,) = plan_editions(site)
+    assert titles(site, planned.edition_id) == ["four", "three"]
+    assert plan_editions(site) == []
 
 
-def test_readers_of_two_languages_are_two_variants_of_one_edition(context):
-    write(context, "one")
-    collect(context)
-    (planned,) = plan_editions(context)
+def test_readers_of_two_languages_are_two_variants_of_one_edition(site):
+    write(site, "one")
+    collect(site)
+    (planned,) = plan_editions(site)
     assert planned.readers == 2
-    assert freeze_due(context) == [planned.edition_id]
-    with context.store.read() as tx:
+    assert freeze_due(site) == [planned.edition_id]
+    with site.store.read() as tx:
         assert editions.composed(tx, planned.edition_id) == ["0", "1"]
         assert editions.uncomposed(tx, planned.edition_id) == []
 
 
-def test_the_first_variant_is_the_one_that_most_readers_get_or_else_the_publications_language(context):
-    write(context, "one")
-    people = context.settings.directory / "subscribers.csv"
+def test_the_first_variant_is_the_one_that_most_readers_get_or_else_the_publications_language(site):
+    write(site, "one")
+    people = site.settings.directory / "subscribers.csv"
     people.write_text("address,name,language\nnoor@example.org,Noor,ar\nanna@example.org,Anna,en\n")
-    collect(context)
-    (planned,) = plan_editions(context)
+    collect(site)
+    (planned,) = plan_editions(site)
     people.write_text("address,name,language\ncy@example.org,Cy,it\ndi@example.org,Di,it\n")
-    write(context, "two", day=3)
-    collect(context)
-    (second,) = plan_editions(context)
-    with context.store.read() as tx:
+    write(site, "two", day=3)
+    collect(site)
+    (second,) = plan_editions(site)
+    with site.store.read() as tx:
         assert editions.recipe_of(tx, planned.edition_id, "0").language == "en"
         assert editions.recipe_of(tx, second.edition_id, "0").language == "it"
 
 
-def test_more_news_than_fit_wait_for_the_next_edition_oldest_first(context):
-    write(context, "zero")
-    collect(context)
-    plan_editions(context)
-    write(context, "one", "two", "three", day=5)
-    collect(context)
-    found = [titles(context, planned.edition_id) for _ in range(3) for planned in plan_editions(context)]
+def test_more_news_than_fit_wait_for_the_next_edition_oldest_first(site):
+    write(site, "zero")
+    collect(site)
+    plan_editions(site)
+    write(site, "one", "two", "three", day=5)
+    collect(site)
+    found = [titles(site, planned.edition_id) for _ in range(3) for planned in plan_editions(site)]
     assert found == [["two", "one"], ["three"]]
 
 
-def test_a_crash_between_planning_and_freezing_leaves_a_draft_that_the_next_tick_freezes(context):
-    write(context, "one")
-    collect(context)
-    (planned,) = plan_editions(context)
-    again = open_site(context.settings.directory, clock=lambda: NOW)  # as a new process would
+def test_a_crash_between_planning_and_freezing_leaves_a_draft_that_the_next_tick_freezes(site):
+    write(site, "one")
+    collect(site)
+    (planned,) = plan_editions(site)
+    again = open_site(site.settings.directory, clock=lambda: NOW)  # as a new process would
     try:
         assert plan_editions(again) == []
         assert freeze_due(again) == [planned.edition_id]
@@ -113,67 +103,67 @@ def test_a_crash_between_planning_and_freezing_leaves_a_draft_that_the_next_tick
         again.close()
 
 
-def test_a_template_that_fails_keeps_the_draft_with_its_reason_and_is_tried_again_later(context):
-    template = context.settings.directory / "templates" / "email" / "letter"
+def test_a_template_that_fails_keeps_the_draft_with_its_reason_and_is_tried_again_later(site):
+    template = site.settings.directory / "templates" / "email" / "letter"
     template.mkdir(parents=True)
     (template / "subject.txt").write_text("{{ nobody.knows }}\n")
-    write(context, "one")
-    collect(context)
-    (planned,) = plan_editions(context)
-    assert freeze_due(context) == []
-    now, reason, due = status(context, planned.edition_id)
+    write(site, "one")
+    collect(site)
+    (planned,) = plan_editions(site)
+    assert freeze_due(site) == []
+    now, reason, due = status(site, planned.edition_id)
     assert now is EditionStatus.DRAFT
     assert "nobody" in reason
     assert due is not None
     assert due > NOW
-    assert freeze_due(context) == []  # not before it is due
+    assert freeze_due(site) == []  # not before it is due
     (template / "subject.txt").unlink()
-    later = Site(context.settings, context.store, lambda: due + 1)
+    later = Site(site.settings, site.store, lambda: due + 1)
     assert freeze_due(later) == [planned.edition_id]
 
 
-def test_whoever_unsubscribes_between_planning_and_freezing_is_not_in_the_audience(context):
-    write(context, "one")
-    collect(context)
-    plan_editions(context)
-    with context.store.begin() as tx:
+def test_whoever_unsubscribes_between_planning_and_freezing_is_not_in_the_audience(site):
+    write(site, "one")
+    collect(site)
+    plan_editions(site)
+    with site.store.begin() as tx:
         anna = subscribers.by_address(tx, "anna@example.org")
         subscribers.unsubscribe(tx, anna.id, now=NOW)
-    freeze_due(context)
-    assert drain(context).sent == 1
+    freeze_due(site)
+    assert drain(site).sent == 1
 
 
-def test_an_edited_article_is_never_sent_again(context):
-    write(context, "one")
-    collect(context)
-    plan_editions(context)
-    path = context.settings.directory / "articles" / "one.md"
+def test_an_edited_article_is_never_sent_again(site):
+    write(site, "one")
+    collect(site)
+    plan_editions(site)
+    path = site.settings.directory / "articles" / "one.md"
     path.write_text(path.read_text() + "\nAnd a correction.\n")
-    collect(context)
-    assert plan_editions(context) == []
+    collect(site)
+    assert plan_editions(site) == []
 
 
-def test_an_old_article_that_is_imported_later_goes_into_no_digest(context):
-    write(context, "one")
-    collect(context)
-    plan_editions(context)
-    (context.settings.directory / "articles" / "old.md").write_text("---\ntitle: Old\ndate: 2019-01-01\n---\nWords.\n")
-    collect(context)
-    assert plan_editions(context) == []
+def test_an_old_article_that_is_imported_later_goes_into_no_digest(site):
+    write(site, "one")
+    collect(site)
+    plan_editions(site)
+    (site.settings.directory / "articles" / "old.md").write_text("---\ntitle: Old\ndate: 2019-01-01\n---\nWords.\n")
+    collect(site)
+    assert plan_editions(site) == []
 
 
-def test_a_reader_of_topics_is_told_which_of_them_brought_the_digest(context):
+def test_a_reader_of_topics_is_told_which_of_them_brought_the_digest(site):
     text = "---\ntitle: one\ndate: 2026-11-02\nsection: Kitchen\ntags: [bread, salt]\n---\nWords.\n"
-    (context.settings.directory / "articles" / "one.md").write_text(text)
-    join_audience(context)
-    with context.store.begin() as tx:
+    (site.settings.directory / "articles" / "one.md").write_text(text)
+    join_audience(site)
+    with site.store.begin() as tx:
         anna = subscribers.by_address(tx, "anna@example.org")
         subscribers.subscribe(tx, anna.id, "letter", now=NOW, tags='["Bread", "stars"]')
-    collecting.collect(context)
-    plan_editions(context)
-    freeze_due(context)
-    drain(context)
-    outbox = context.settings.state / "outbox" / "new"
+    collecting.collect(site)
+    plan_editions(site)
+    freeze_due(site)
+    drain(site)
+    outbox = site.settings.state / "outbox" / "new"
     by_reader = {b"anna" in path.read_bytes(): path.read_bytes() for path in outbox.iterdir()}
     assert b"Bread" in by_reader[True]
     assert b"stars" not in by_reader[True]

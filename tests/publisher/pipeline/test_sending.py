@@ -10,16 +10,14 @@ import pytest
 from publisher.mail.transport import Transport
 from publisher.pipeline import sending
 from publisher.pipeline.site import Site
-from publisher.settings import Settings
 from publisher.store import open_store
-from tests.fakes.sending_worker import settings_of
+from tests.factories import settings
 
 
-def a_context(directory: Path, migrated: Path, port: int = 9) -> Site:
+def open_sending_site(directory: Path, migrated: Path, port: int = 9) -> Site:
     shutil.copy(migrated, directory / "masthead.db")
     mail = {"transport": "smtp", "host": "127.0.0.1", "port": port, "security": "none"}
-    settings: Settings = settings_of(directory, mail)
-    return Site(settings, open_store(f"sqlite:///{directory}/masthead.db"))
+    return Site(settings(directory, mail=mail), open_store(f"sqlite:///{directory}/masthead.db"))
 
 
 def test_a_transport_is_kept_until_the_settings_change(
@@ -28,18 +26,18 @@ def test_a_transport_is_kept_until_the_settings_change(
     made: list[Transport] = []
     plain = sending.transport_of
 
-    def count(context: Site) -> Transport:
-        made.append(plain(context))
+    def count(site: Site) -> Transport:
+        made.append(plain(site))
         return made[-1]
 
     monkeypatch.setattr(sending, "transport_of", count)
-    context = a_context(tmp_path, migrated)
+    site = open_sending_site(tmp_path, migrated)
     try:
         for _ in range(3):
-            assert not sending.drain(context).more
+            assert not sending.drain(site).more
         assert len(made) == 1
-        edited = Site(settings_of(tmp_path, {"transport": "memory"}), context.store)
+        edited = Site(settings(tmp_path, mail={"transport": "memory"}), site.store)
         sending.drain(edited)
         assert len(made) == 2
     finally:
-        context.close()
+        site.close()

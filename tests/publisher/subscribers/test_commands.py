@@ -18,23 +18,14 @@ from publisher.store import feedback as reports
 from publisher.store.tables import chunk, edition
 from publisher.subscribers.subscribing import ask
 from publisher.subscribers.wishes import Wishes
+from tests.factories import write_site
 
-SETTINGS = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[feedback]
-mailbox = "maildir"
-path = "reports"
-"""
 LIST = "email,name,attributes,status\nada@example.org,Ada,{},enabled\nnobody,X,{},enabled\n"
 
 
 @pytest.fixture
-def site(tmp_path, migrated):
-    (tmp_path / "publication.toml").write_text(SETTINGS)
+def directory(tmp_path, migrated):
+    write_site(tmp_path, feedback={"mailbox": "maildir", "path": "reports"})
     (tmp_path / "list.csv").write_text(LIST)
     (tmp_path / "state").mkdir()
     shutil.copy(migrated, tmp_path / "state" / "masthead.db")
@@ -47,67 +38,67 @@ def command(*arguments: object, code: int = 0):
     return result
 
 
-def test_a_dry_run_shows_the_diff_and_changes_nothing(site) -> None:
-    shown = command("import", site / "list.csv", "--site", site, "--dry-run", code=1)
+def test_a_dry_run_shows_the_diff_and_changes_nothing(directory) -> None:
+    shown = command("import", directory / "list.csv", "--site", directory, "--dry-run", code=1)
     assert "ada@example.org" in shown.output
     assert "new, confirmed" in shown.output
     assert "would be 1 new, 1 bad" in shown.output
-    assert command("export", "--site", site).stdout.count("\n") == 1
+    assert command("export", "--site", directory).stdout.count("\n") == 1
 
 
-def test_an_import_says_what_it_did_and_sets_bad_rows_aside(site) -> None:
-    done = command("import", site / "list.csv", "--site", site, "--json", code=1)
+def test_an_import_says_what_it_did_and_sets_bad_rows_aside(directory) -> None:
+    done = command("import", directory / "list.csv", "--site", directory, "--json", code=1)
     report = json.loads(done.stdout)
     assert (report["new"], report["bad"]) == (1, 1)
     assert "line 3" not in done.stdout
-    assert "3,address: " in (site / "list-set-aside.csv").read_text()
-    again = json.loads(command("import", site / "list.csv", "--site", site, "--json", code=1).stdout)
+    assert "3,address: " in (directory / "list-set-aside.csv").read_text()
+    again = json.loads(command("import", directory / "list.csv", "--site", directory, "--json", code=1).stdout)
     assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 1)
 
 
-def test_an_export_is_written_to_a_file(site) -> None:
-    command("import", site / "list.csv", "--site", site, code=1)
-    command("export", "--site", site, "--out", site / "out.json")
-    (row,) = json.loads((site / "out.json").read_text())["subscribers"]
+def test_an_export_is_written_to_a_file(directory) -> None:
+    command("import", directory / "list.csv", "--site", directory, code=1)
+    command("export", "--site", directory, "--out", directory / "out.json")
+    (row,) = json.loads((directory / "out.json").read_text())["subscribers"]
     assert (row["address"], row["name"]) == ("ada@example.org", "Ada")
-    command("export", "--site", site, "--suppressions")
+    command("export", "--site", directory, "--suppressions")
 
 
-def test_a_digest_that_is_not_there_is_one_clear_line(site) -> None:
-    context = open_site(site)
+def test_a_digest_that_is_not_there_is_one_clear_line(directory) -> None:
+    site = open_site(directory)
     with pytest.raises(MastheadError, match="no digest is named daily; there are: digest"):
-        import_readers(context, site / "list.csv", digests=("daily",))
-    context.close()
+        import_readers(site, directory / "list.csv", digests=("daily",))
+    site.close()
 
 
-def test_the_worker_sends_confirmations_and_reads_reports(site) -> None:
+def test_the_worker_sends_confirmations_and_reads_reports(directory) -> None:
     now = [1_800_000_000.0]
-    context = open_site(site, clock=lambda: now[0])
-    assert send_notices(context) == 0
-    ask(context.store, context.settings, parse_address("ada@example.org"), Wishes(), network="x", now=now[0])
-    assert send_notices(context) == 1
-    assert send_notices(context) == 0
-    assert len(list((site / "state" / "outbox" / "new").iterdir())) == 1
-    (site / "reports" / "new").mkdir(parents=True)
-    (site / "reports" / "new" / "1").write_bytes(b"nothing of ours")
-    assert read_reports(context) == 1
-    (site / "reports" / "new" / "2").write_bytes(b"nothing of ours")
-    assert read_reports(context) == 0, "it was looked at a moment ago"
+    site = open_site(directory, clock=lambda: now[0])
+    assert send_notices(site) == 0
+    ask(site.store, site.settings, parse_address("ada@example.org"), Wishes(), network="x", now=now[0])
+    assert send_notices(site) == 1
+    assert send_notices(site) == 0
+    assert len(list((directory / "state" / "outbox" / "new").iterdir())) == 1
+    (directory / "reports" / "new").mkdir(parents=True)
+    (directory / "reports" / "new" / "1").write_bytes(b"nothing of ours")
+    assert read_reports(site) == 1
+    (directory / "reports" / "new" / "2").write_bytes(b"nothing of ours")
+    assert read_reports(site) == 0, "it was looked at a moment ago"
     now[0] += 61
-    assert read_reports(context) == 1
-    with context.store.read() as tx:
+    assert read_reports(site) == 1
+    with site.store.read() as tx:
         assert subscribers.by_address(tx, "ada@example.org") is None, "not before the link is confirmed"
-    context.close()
+    site.close()
 
 
-def test_the_status_names_an_edition_that_readers_called_spam(site) -> None:
-    context = open_site(site)
-    with context.store.begin() as tx:
+def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None:
+    site = open_site(directory)
+    with site.store.begin() as tx:
         number = editions.create(tx, "digest", "News", [], now=1.0)
         tx.execute(edition.update().values(status="sending", audience=100, frozen=1.0))
         tx.execute(chunk.insert().values(edition_id=number, due=1.0, size=100, sent=100))
         reports.add(tx, kind="complaint", subscriber_id=1, edition_id=number, at=1.0, source="mail")
-    context.close()
-    assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", site).stdout
-    (told,) = json.loads(command("status", "--site", site, "--json").stdout)
+    site.close()
+    assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", directory).stdout
+    (told,) = json.loads(command("status", "--site", directory, "--json").stdout)
     assert (told["complaints"], told["complaint_rate"]) == (1, 0.01)

@@ -9,7 +9,6 @@ import pytest
 from publisher.mail.feedback import Event, Kind, verp
 from publisher.mail.transport import Cause
 from publisher.model import EditionStatus
-from publisher.settings import load_settings
 from publisher.store import deliveries, editions, open_store, subscribers
 from publisher.store.states import State
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
@@ -17,25 +16,15 @@ from publisher.store.tables import chunk, delivery, edition
 from publisher.subscribers import feedback
 from publisher.subscribers.feedback import Effect, enough_bounces, rate_of, record, take_mail
 from publisher.subscribers.personal_links import keyring_of
+from tests import factories
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
-SETTINGS = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[feedback]
-mailbox = "maildir"
-path = "reports"
-"""
 
 
 @pytest.fixture
 def settings(tmp_path):
-    (tmp_path / "publication.toml").write_text(SETTINGS)
-    return load_settings(tmp_path)
+    return factories.settings(tmp_path, feedback={"mailbox": "maildir", "path": "reports"})
 
 
 @pytest.fixture

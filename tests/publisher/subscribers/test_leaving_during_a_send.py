@@ -6,7 +6,6 @@ import random
 import shutil
 import threading
 import time
-from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -15,17 +14,15 @@ from publisher.delivery import Options, drain
 from publisher.lib import links
 from publisher.mail.feedback import Event, Kind
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
-from publisher.model import Article
-from publisher.settings import load_settings
 from publisher.store import articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.subscribers import feedback
 from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import Site
 from publisher.web.subscribers import unsubscribe
+from tests import factories
 
 READERS = 400
-SETTINGS = '[publication]\ntitle = "T"\nbase_url = "https://slow.example"\n[sender]\naddress = "post@slow.example"\n'
 
 
 class Slow(OneByOne):
@@ -41,12 +38,10 @@ class Slow(OneByOne):
 
 
 def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_path, migrated) -> None:
-    (tmp_path / "publication.toml").write_text(SETTINGS)
-    settings = load_settings(tmp_path)
+    settings = factories.settings(tmp_path)
     store = open_store(f"sqlite:///{shutil.copy(migrated, tmp_path / 'masthead.db')}")
-    day = datetime(2026, 11, 1, tzinfo=UTC)
     with store.begin(snapshot=True) as tx:
-        article = Article("a", "Title", "https://slow.example/a", day, day)
+        article = factories.article()
         articles.save(tx, article, source_path="a.md", now=1.0)
         people = [NewSubscriber(f"r{number}@example.org") for number in range(1, READERS + 1)]
         subscribers.import_list(tx, people, now=1.0, digests=["digest"])

@@ -11,7 +11,6 @@ from publisher.mail.transport import Cause
 from publisher.mail.transports.memory import Transport
 from publisher.model import Cadence
 from publisher.pipeline.subscribers import SWEEP_SECONDS
-from publisher.settings import load_settings
 from publisher.store import consent, subscribers, tracking
 from publisher.store import feedback as reports
 from publisher.store.subscribers import SubscriberStatus
@@ -19,16 +18,15 @@ from publisher.store.tables import metadata
 from publisher.subscribers import feedback, leaving, personal_data, personal_links, standing, subscribing
 from publisher.subscribers.notices import send_due_notices
 from publisher.subscribers.wishes import Wishes
+from tests import factories
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
-SETTINGS = '[publication]\ntitle = "T"\nbase_url = "https://slow.example"\n[sender]\naddress = "post@slow.example"\n'
 
 
 def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     store = either_store
-    (tmp_path / "publication.toml").write_text(SETTINGS)
-    settings = load_settings(tmp_path)
+    settings = factories.settings(tmp_path)
     transport = Transport()
     ada = parse_address("ada@example.org")
     wishes = Wishes(sections=("Coast",), cadence=Cadence.WEEKLY, weekday=4, timezone="Europe/Rome", language="it")

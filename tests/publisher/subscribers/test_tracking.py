@@ -20,17 +20,8 @@ from publisher.subscribers import tracking
 from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import Site
 from publisher.web.subscribers import tracking as track
+from tests.factories import write_site
 
-SETTINGS = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[tracking]
-opens = "{how}"
-clicks = "{how}"
-"""
 HTML = (
     '<html><body><p><a href="https://slow.example/a?x=1&amp;y=2">One</a> <a class="b" href="https://other.example/">Two</a>'
     '<a href="https://slow.example/a?x=1&amp;y=2">Again</a><a href="zq0f01">Leave</a>'
@@ -43,7 +34,7 @@ class World:
     def __init__(self, folder, how: str, migrated) -> None:
         (folder / "state").mkdir()
         shutil.copy(migrated, folder / "state" / "masthead.db")
-        (folder / "publication.toml").write_text(SETTINGS.format(how=how))
+        write_site(folder, tracking={"opens": how, "clicks": how})
         self.settings = load_settings(folder)
         self.store = open_store(self.settings.database_url)
         with self.store.begin() as tx:
