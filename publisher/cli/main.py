@@ -1,86 +1,108 @@
-"""The command itself: ``init``, ``run``, ``version``, and the families beside it."""
+"""The command itself: the table of commands, and how one that fails ends."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 import publisher
-from publisher.cli import operating, posting, publishing, subscribers
-from publisher.cli.base import SiteOption, console, errors
-from publisher.cli.site_template import create_site
-from publisher.cli.supervisor import supervise
+from publisher.cli.lazily import Entry, Family, group_of, new_app
 from publisher.errors import MastheadError
-from publisher.settings import load_settings
-
-app = typer.Typer(
-    name="masthead",
-    help="An article goes in once; feeds, e-mail digests and posts come out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 
 
-@app.command()
-def init(
-    directory: Annotated[Path, typer.Argument(help="Where the site is made; must be new or empty.")],
-    title: Annotated[str, typer.Option(help="The publication's title.")] = "",
-) -> None:
-    """Make a site: a commented publication.toml and two sample articles."""
-    made = create_site(directory, title=title)
-    for path in made:
-        console.print(f"  [green]made[/] {path}", soft_wrap=True)
-    console.print(
-        f"\nNext: edit {directory / 'publication.toml'}, then: [bold]masthead run --site {directory}[/]", soft_wrap=True
-    )
-
-
-@app.command()
-def run(
-    site: SiteOption = Path(),
-    host: Annotated[str | None, typer.Option(help="Address to listen on; default: [web] host.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; default: [web] port.", min=1, max=65535)] = None,
-) -> None:
-    """Web, worker and scheduler in one foreground process; Ctrl-C stops them."""
-    settings = load_settings(site)
-    supervise(
-        settings,
-        host=host or settings.web.host,
-        port=port or settings.web.port,
-        say=lambda line: console.print(f"[bold]{settings.publication.title}[/]  {line}", soft_wrap=True),
-    )
-
-
-@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(publisher.__version__)
 
 
-publishing.register(app)
-operating.register(app)
-posting.register(app)
-subscribers.register(app)
+def _site() -> Family:
+    from publisher.cli import site
+
+    return {"init": site.init, "run": site.run}
+
+
+def _publishing() -> Family:
+    from publisher.cli import publishing
+
+    return {"publish": publishing.publish, "preview": publishing.preview, "send-test": publishing.send_test}
+
+
+def _operating() -> Family:
+    from publisher.cli.operating import audit, cancel, doubts, pause, resume, retry, status
+
+    return {command.__name__: command for command in (status, audit, pause, resume, cancel, retry, doubts)}
+
+
+def _posting() -> Family:
+    from publisher.cli import posting
+
+    return {"post": posting.post, "channels": posting.channels}
+
+
+def _subscribers() -> Family:
+    from publisher.cli import subscribers
+
+    return {"import": subscribers.import_, "export": subscribers.export, "lmtp": subscribers.lmtp}
+
+
+#: Every command in the order of ``--help``. A test holds each line to the command's docstring.
+COMMANDS = {
+    "init": Entry("Make a site: a commented publication.toml and two sample articles.", _site),
+    "run": Entry("Web, worker and scheduler in one foreground process; Ctrl-C stops them.", _site),
+    "version": Entry("Print the version.", lambda: {"version": version}),
+    "publish": Entry(
+        "The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice.",
+        _publishing,
+    ),
+    "preview": Entry(
+        "Look at the next edition before it goes: at three widths, in light and dark, with its lint. Sends nothing.",
+        _publishing,
+    ),
+    "send-test": Entry(
+        "Send the next edition to some addresses, marked as a test; subscribers and counts are not touched.",
+        _publishing,
+    ),
+    "status": Entry("How the editions are getting on: progress, rate, time left, deferrals by domain.", _operating),
+    "audit": Entry(
+        "Count every delivery and check the account of every edition; exit 1 when one does not balance.",
+        _operating,
+    ),
+    "pause": Entry("Stop sending an edition for now; acts within two seconds.", _operating),
+    "resume": Entry("Go on sending a paused edition.", _operating),
+    "cancel": Entry("Send no more of an edition, ever. What has left has left.", _operating),
+    "retry": Entry("Try every failed delivery of an edition once more.", _operating),
+    "doubts": Entry("List the messages whose fate is unknown, or settle them by hand.", _operating),
+    "post": Entry("Post an article on one channel now; never a second time.", _posting),
+    "channels": Entry("The places that articles are posted to.", _posting),
+    "import": Entry(
+        "Add subscribers from a file. Run again, it changes nothing; it never undoes an unsubscription.",
+        _subscribers,
+    ),
+    "export": Entry("Write all subscribers with what they asked for, or all suppressions.", _subscribers),
+    "lmtp": Entry("Take bounces and complaints from a mail server by LMTP, in the foreground.", _subscribers),
+}
+
+app = new_app(
+    name="masthead", help="An article goes in once; feeds, e-mail digests and posts come out.", cls=group_of(COMMANDS)
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Typer makes a group of an application that has a callback."""
 
 
 def main() -> None:
     """The console script: expected failures are one line, never a traceback."""
+    if sys.argv[1:] == ["version"]:
+        return version()  # Typer loads pydantic to read any option; this command has none
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
     except MastheadError as error:
-        errors.print(f"[bold red]masthead:[/] {_plain(str(error))}", soft_wrap=True)
+        typer.echo(typer.style("masthead:", fg="red", bold=True) + f" {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -23,11 +23,6 @@ from publisher.pipeline.operating import EditionStanding, find_edition, in_doubt
 EditionArgument = Annotated[str, typer.Argument(help="digest:number, a number where there is one digest, or latest.")]
 
 
-def register(app: typer.Typer) -> None:
-    for command in (status, audit, pause, resume, cancel, retry, doubts):
-        app.command()(command)
-
-
 def status(
     directory: SiteOption = HERE,
     json: JsonOption = False,

@@ -10,20 +10,16 @@ from rich.table import Table
 
 from publisher import posting
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
+from publisher.cli.lazily import new_app
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.pipeline import posting as use_cases
 from publisher.store import channels as channel_rows
 from publisher.store import posts
 
-channels = typer.Typer(help="The places that articles are posted to.", no_args_is_help=True)
+channels = new_app(help="The places that articles are posted to.")
 
 NameArgument = Annotated[str, typer.Argument(help="The channel's name in publication.toml.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(post)
-    app.add_typer(channels, name="channels")
 
 
 def post(

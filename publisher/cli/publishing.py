@@ -19,12 +19,6 @@ from publisher.pipeline import previewing, publishing
 from publisher.pipeline.publishing import Published
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(publish)
-    app.command()(preview)
-    app.command("send-test")(send_test)
-
-
 def publish(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice."""
     stopping = False

@@ -1,4 +1,4 @@
-"""``import``, ``export``, ``lmtp``: readers moved in and out, and their reports taken from a mail server."""
+"""``import``, ``export``, ``lmtp``: subscribers moved in and out, and reports taken from a mail server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,6 @@ from publisher.subscribers import feedback, interchange
 from publisher.subscribers.interchange.columns import BadRow
 
 
-def register(app: typer.Typer) -> None:
-    app.command("import")(import_)
-    app.command("export")(export)
-    app.command("lmtp")(lmtp)
-
-
 def import_(
     file: Annotated[Path, typer.Argument(help="CSV or JSON of ours, listmonk, Ghost, Mailchimp or Substack.")],
     directory: SiteOption = HERE,
@@ -44,7 +38,7 @@ def import_(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Add readers from a file. Run again, it changes nothing; it never undoes an unsubscription."""
+    """Add subscribers from a file. Run again, it changes nothing; it never undoes an unsubscription."""
     aside: list[BadRow] = []
     with (
         opened(directory) as site,
@@ -116,7 +110,7 @@ def export(
     digest: Annotated[str, typer.Option(help="Only the readers of this digest.")] = "",
     suppressions: Annotated[bool, typer.Option("--suppressions", help="Who is never mailed, and why.")] = False,
 ) -> None:
-    """Write all readers with what they asked for, or all suppressions."""
+    """Write all subscribers with what they asked for, or all suppressions."""
     kind: interchange.Kind = "json" if (format or (out.suffix[1:] if out else "")).lower() == "json" else "csv"
     with opened(directory) as site:
         target = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
@@ -132,7 +126,7 @@ def export(
 
 
 def lmtp(directory: SiteOption = HERE) -> None:
-    """Take bounces and complaints from a mail server by LMTP, in the foreground; see [feedback]."""
+    """Take bounces and complaints from a mail server by LMTP, in the foreground."""
     with opened(directory) as site:
         try:
             server = feedback.lmtp_server(site.store, site.settings, time.time)
