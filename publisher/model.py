@@ -175,34 +175,6 @@ class Subscription:
     timezone: str = "UTC"
 
 
-class DeliveryStatus(StrEnum):
-    """The mail field's words for what became of one edition to one subscriber."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    DEFERRED = "deferred"
-    BOUNCED = "bounced"
-    COMPLAINED = "complained"
-    FAILED = "failed"
-    SUPPRESSED = "suppressed"
-    IN_DOUBT = "in_doubt"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The tracked sending of one edition to one subscriber; ``address`` is frozen with the audience."""
-
-    id: int
-    edition_id: int
-    subscriber_id: int
-    address: str
-    status: DeliveryStatus = DeliveryStatus.QUEUED
-    attempts: int = 0
-    reply: str = ""
-    sent_at: datetime | None = None
-
-
 class PostStatus(StrEnum):
     """queued → sending → published | failed | unknown; a channel with ``dry_run`` keeps its posts as recorded."""
 
@@ -212,19 +184,6 @@ class PostStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     RECORDED = "recorded"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """The text made of an article for one channel."""
-
-    id: int
-    article_id: str
-    channel: str
-    text: str
-    status: PostStatus = PostStatus.QUEUED
-    url: str = ""
-    reason: str = ""
 
 
 def canonical_json(value: Any) -> bytes:

@@ -42,8 +42,6 @@ class Purpose(StrEnum):
     READER = "reader"  # subscriber, edition
     BOUNCE = "bounce"  # subscriber, edition
     MAIL_UNSUBSCRIBE = "mail-unsubscribe"  # subscriber, edition
-    FORM = "form"  # issued
-    EXPORT = "export"  # subscriber, expires
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,6 @@ class Keyring:
         for key in self.keys:
             found |= hmac.compare_digest(_mac(key, purpose, message)[: len(mac)], mac)
         return found
-
-    def keyed_hash(self, purpose: str, text: str) -> str:
-        """Hex digest that only the holder of the *oldest* key can recompute; stable while that key is kept."""
-        return _mac(self.keys[-1], purpose, text.encode("utf-8", "surrogatepass")).hex()
 
 
 def _mac(key: bytes, purpose: str, message: bytes) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from publisher.errors import MastheadError
 from publisher.pipeline.sending import transport_of
 from publisher.pipeline.site import Site
-from publisher.store import consent, meta
+from publisher.store import consent, meta, private_feeds
 from publisher.store import feedback as reports
 from publisher.subscribers import feedback, interchange
 from publisher.subscribers.interchange.columns import BadRow
@@ -44,6 +44,7 @@ def read_reports(site: Site) -> int:
         with site.store.begin() as tx:
             consent.sweep(tx, now=now)
             reports.sweep(tx, now=now)
+            private_feeds.sweep(tx, now=now)
     wanted = site.settings.feedback
     if wanted.mailbox not in ("maildir", "imap") or not _is_time(site, _LAST_LOOK, wanted.every_seconds):
         return 0

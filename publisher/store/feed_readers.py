@@ -94,12 +94,3 @@ def readers(tx: Connection, *, now: float) -> list[FeedReaders]:
         FeedReaders(row.feed, row.reader, row.subscribers, datetime.fromtimestamp(row.last_seen, UTC))
         for row in tx.execute(query.order_by(feed_reader.c.subscribers.desc(), *columns[:2]))
     ]
-
-
-def totals(tx: Connection, *, now: float) -> dict[str, int]:
-    """Subscribers of each feed over all aggregators and formats; by path without extension, such as ``feed``."""
-    found: dict[str, int] = {}
-    for row in readers(tx, now=now):
-        name = row.feed.rpartition(".")[0] or row.feed
-        found[name] = found.get(name, 0) + row.subscribers
-    return found

@@ -17,7 +17,9 @@ from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import Id, metadata, subscriber
 
 #: Private feeds that one subscriber may hold open at once; the oldest closes when one more is issued.
-MOST_FEEDS = 10
+MAX_FEEDS = 10
+#: How long a closed feed stays listed for its owner.
+KEPT_SECONDS = 30 * 86_400.0
 
 private_feed = Table(
     "private_feed",
@@ -49,7 +51,7 @@ def issue(tx: Connection, subscriber_id: int, *, now: float) -> str:
     open_ones = select(private_feed.c.id).where(
         private_feed.c.subscriber_id == subscriber_id, private_feed.c.revoked.is_(None)
     )
-    surplus = list(tx.scalars(open_ones.order_by(private_feed.c.id.desc()).offset(MOST_FEEDS)))
+    surplus = list(tx.scalars(open_ones.order_by(private_feed.c.id.desc()).offset(MAX_FEEDS)))
     tx.execute(update(private_feed).where(private_feed.c.id.in_(surplus)).values(revoked=now))
     return token
 
@@ -83,13 +85,13 @@ def listing(tx: Connection, subscriber_id: int) -> list[PrivateFeed]:
 
 
 def revoke(tx: Connection, subscriber_id: int, feed_id: int | None = None, *, now: float) -> int:
-    """Close one private feed of a subscriber, or all of them; answers how many were open."""
+    """Close one private feed of a subscriber, or all of them; returns how many were open."""
     query = update(private_feed).where(private_feed.c.subscriber_id == subscriber_id, private_feed.c.revoked.is_(None))
     if feed_id is not None:
         query = query.where(private_feed.c.id == feed_id)
     return tx.execute(query.values(revoked=now)).rowcount
 
 
-def forget_revoked(tx: Connection, *, before: float) -> int:
-    """Delete the rows of feeds that were revoked before this instant."""
-    return tx.execute(delete(private_feed).where(private_feed.c.revoked < before)).rowcount
+def sweep(tx: Connection, *, now: float) -> int:
+    """Forget feeds that were closed long ago; returns how many."""
+    return tx.execute(delete(private_feed).where(private_feed.c.revoked < now - KEPT_SECONDS)).rowcount

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-from publisher.model import DeliveryStatus
-
 
 class State(IntEnum):
     """As stored in ``delivery.state``."""
@@ -91,18 +89,7 @@ ARROWS: dict[tuple[State, Event], State] = {
     (S.BOUNCED, E.COMPLAINED): S.COMPLAINED,
 }
 
-STATUS: dict[State, DeliveryStatus] = {
-    S.QUEUED: DeliveryStatus.QUEUED,
-    S.SENT: DeliveryStatus.SENT,
-    S.FAILED: DeliveryStatus.FAILED,
-    S.DEFERRED: DeliveryStatus.DEFERRED,
-    S.SUPPRESSED: DeliveryStatus.SUPPRESSED,
-    S.IN_DOUBT: DeliveryStatus.IN_DOUBT,
-    S.BOUNCED: DeliveryStatus.BOUNCED,
-    S.COMPLAINED: DeliveryStatus.COMPLAINED,
-}
-
-#: Events after which a message may be with its reader although the row does not say so.
+#: Events after which a message may be with its subscriber although the row does not say so.
 DOUBTS = frozenset({E.LOST_SIGHT, E.RESENT, E.RESEND_LATER})
 
 #: The terms of the account: audience = sent + failed + suppressed + pending + in doubt.

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
-    func,
     select,
 )
 
@@ -105,12 +104,6 @@ def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
         .where(tally.c.edition_id == edition_id)
     )
     return list(tx.execute(query.order_by(tally.c.kind, tally.c.link, tally.c.who)))
-
-
-def readers_of(tx: Connection, edition_id: int, kind: str) -> int:
-    """How many readers, where they are known by name, opened or clicked."""
-    query = select(func.count(func.distinct(reader_event.c.subscriber_id)))
-    return tx.scalar(query.where(reader_event.c.edition_id == edition_id, reader_event.c.kind == kind)) or 0
 
 
 def of_reader(tx: Connection, subscriber_id: int) -> list[Row[Any]]:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from publisher.store import deliveries
-from publisher.store.states import ARROWS, STATUS, TERM, Event, State, after
+from publisher.store.states import ARROWS, TERM, Event, State, after
 
 #: Written out a second time on purpose: this is what was decided, the table is what is done.
 DECIDED = """
@@ -79,8 +79,8 @@ def test_what_has_no_arrow_changes_nothing(ledger):
     assert ledger.rows(edition)[0].state == State.SENT
 
 
-def test_every_state_has_a_status_and_a_term_of_the_account():
-    assert set(STATUS) == set(TERM) == set(State)
+def test_every_state_has_a_term_of_the_account():
+    assert set(TERM) == set(State)
     assert set(TERM.values()) == {"pending", "sent", "failed", "suppressed", "in_doubt"}
 
 

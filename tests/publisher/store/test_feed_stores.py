@@ -99,15 +99,16 @@ def test_a_lease_that_is_over_is_due_and_ends_with_what_it_was_owed(store):
 def test_private_feeds_open_and_close_one_by_one(store):
     with store.begin() as tx:
         owner = subscribers.add(tx, "ann@slow.example", now=NOW, status=subscribers.SubscriberStatus.CONFIRMED)
-        tokens = [private_feeds.issue(tx, owner, now=NOW + number) for number in range(private_feeds.MOST_FEEDS + 1)]
+        tokens = [private_feeds.issue(tx, owner, now=NOW + number) for number in range(private_feeds.MAX_FEEDS + 1)]
         assert private_feeds.subscriber_of(tx, tokens[0]) is None
         assert private_feeds.subscriber_of(tx, tokens[-1]) == owner
         newest = private_feeds.listing(tx, owner)[0]
         assert private_feeds.revoke(tx, owner, newest.id, now=NOW + 99) == 1
         assert private_feeds.revoke(tx, owner, newest.id, now=NOW + 99) == 0
         assert private_feeds.subscriber_of(tx, tokens[-1]) is None
-        assert private_feeds.revoke(tx, owner, now=NOW + 99) == private_feeds.MOST_FEEDS - 1
-        assert private_feeds.forget_revoked(tx, before=NOW + 100) == private_feeds.MOST_FEEDS + 1
+        assert private_feeds.revoke(tx, owner, now=NOW + 99) == private_feeds.MAX_FEEDS - 1
+        assert private_feeds.sweep(tx, now=NOW + 90 + private_feeds.KEPT_SECONDS) == 1, "the one that gave way"
+        assert private_feeds.sweep(tx, now=NOW + 100 + private_feeds.KEPT_SECONDS) == private_feeds.MAX_FEEDS
         subscribers.forget(tx, owner)
         assert private_feeds.listing(tx, owner) == []
 
@@ -121,7 +122,7 @@ def test_the_newest_claim_of_an_aggregator_counts_and_one_that_is_gone_does_not(
         feed_readers.saw(tx, "feed.rss", feedbin, now=NOW)
         feed_readers.saw(tx, "feed.rss", fewer, now=NOW + 1)
         feed_readers.saw(tx, "feeds/tag/tea.atom", feedbin, now=NOW - feed_readers.GONE_AFTER - 1)
-        assert feed_readers.totals(tx, now=NOW + 1) == {"feed": 7}
+        assert [(row.feed, row.subscribers) for row in feed_readers.readers(tx, now=NOW + 1)] == [("feed.rss", 7)]
 
 
 def test_made_up_aggregators_do_not_fill_the_database(store, monkeypatch):
@@ -131,7 +132,7 @@ def test_made_up_aggregators_do_not_fill_the_database(store, monkeypatch):
             feed_readers.saw(tx, "feed.rss", feed_readers.Claim(f"Reader {number}", 1), now=NOW)
         assert len(feed_readers.readers(tx, now=NOW)) == 3
         feed_readers.saw(tx, "feed.rss", feed_readers.Claim("Reader 1", 5), now=NOW)
-        assert feed_readers.totals(tx, now=NOW) == {"feed": 7}
+        assert [row.subscribers for row in feed_readers.readers(tx, now=NOW)] == [5, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from publisher.errors import MastheadError
 from publisher.lib.addresses import parse_address
 from publisher.pipeline.site import open_site
 from publisher.pipeline.subscribers import import_readers, read_reports, send_notices
-from publisher.store import editions, subscribers
+from publisher.store import editions, private_feeds, subscribers
 from publisher.store import feedback as reports
 from publisher.store.tables import chunk, edition
 from publisher.subscribers.subscribing import ask
@@ -102,3 +102,25 @@ def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None
     assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", directory).stdout
     (told,) = json.loads(command("status", "--site", directory, "--json").stdout)
     assert (told["complaints"], told["complaint_rate"]) == (1, 0.01)
+
+
+def test_the_worker_forgets_private_feeds_that_were_closed_long_ago(site) -> None:
+    now = [1_800_000_000.0]
+    (site / "reports" / "new").mkdir(parents=True)
+    context = open_site(site, clock=lambda: now[0])
+    with context.store.begin() as tx:
+        owner = subscribers.add(tx, "ada@example.org", now=now[0])
+        private_feeds.issue(tx, owner, now=now[0])
+        (closed,) = private_feeds.listing(tx, owner)
+        private_feeds.revoke(tx, owner, closed.id, now=now[0])
+        private_feeds.issue(tx, owner, now=now[0])
+
+    def listed() -> list[bool]:
+        read_reports(context)
+        with context.store.read() as tx:
+            return [one.revoked is not None for one in private_feeds.listing(tx, owner)]
+
+    assert listed() == [False, True], "its owner still sees when it was closed"
+    now[0] += private_feeds.KEPT_SECONDS + 1
+    assert listed() == [False], "an open one stays"
+    context.close()

@@ -114,10 +114,10 @@ def test_programs_are_counted_apart_and_never_by_name(world) -> None:
     world.client.head(first, headers=PERSON)
     assert world.tallies() == [("click", 1, "scanner", 4)]
     with world.store.read() as tx:
-        assert rows.readers_of(tx, 7, "click") == 0
+        assert rows.of_reader(tx, 1) == []
     world.client.get(first, headers=PERSON)
     with world.store.read() as tx:
-        assert rows.readers_of(tx, 7, "click") == 1
+        assert [(row.kind, row.count) for row in rows.of_reader(tx, 1)] == [("click", 1)]
 
 
 @how("individual")
