@@ -104,11 +104,11 @@ def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None
     assert (told["complaints"], told["complaint_rate"]) == (1, 0.01)
 
 
-def test_the_worker_forgets_private_feeds_that_were_closed_long_ago(site) -> None:
+def test_the_worker_forgets_private_feeds_that_were_closed_long_ago(directory) -> None:
     now = [1_800_000_000.0]
-    (site / "reports" / "new").mkdir(parents=True)
-    context = open_site(site, clock=lambda: now[0])
-    with context.store.begin() as tx:
+    (directory / "reports" / "new").mkdir(parents=True)
+    site = open_site(directory, clock=lambda: now[0])
+    with site.store.begin() as tx:
         owner = subscribers.add(tx, "ada@example.org", now=now[0])
         private_feeds.issue(tx, owner, now=now[0])
         (closed,) = private_feeds.listing(tx, owner)
@@ -116,11 +116,11 @@ def test_the_worker_forgets_private_feeds_that_were_closed_long_ago(site) -> Non
         private_feeds.issue(tx, owner, now=now[0])
 
     def listed() -> list[bool]:
-        read_reports(context)
-        with context.store.read() as tx:
+        read_reports(site)
+        with site.store.read() as tx:
             return [one.revoked is not None for one in private_feeds.listing(tx, owner)]
 
     assert listed() == [False, True], "its owner still sees when it was closed"
     now[0] += private_feeds.KEPT_SECONDS + 1
     assert listed() == [False], "an open one stays"
-    context.close()
+    site.close()
