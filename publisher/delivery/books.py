@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from publisher.delivery import ladder
 from publisher.delivery.journal import Answer, Journal
+from publisher.delivery.ladder import LADDER
 from publisher.errors import StoreError
 from publisher.model import EditionStatus
 from publisher.store import Store, chunks, deliveries, editions, leases, subscribers
@@ -277,7 +277,7 @@ class Books:
 
     def finish(self, *, wait: float) -> None:
         """Record everything and let go of every chunk, trying again for a while when the database does not answer."""
-        due = self._clock() + min(wait, ladder.LONGEST) if wait else None
+        due = self._clock() + min(wait, LADDER.longest) if wait else None
         self._current = None
         for attempt in range(LAST_TRIES):
             if attempt:
@@ -357,4 +357,4 @@ def move_deferred(tx: Connection, edition_id: int, chunk_id: int, *, now: float,
     for delivery_id, attempts in leases.deferred_rows(tx, chunk_id):
         by_attempts.setdefault(attempts, []).append(delivery_id)
     for attempts, ids in by_attempts.items():
-        leases.move_rows(tx, edition_id, chunk_id, ids, due=now + ladder.wait(attempts, random))
+        leases.move_rows(tx, edition_id, chunk_id, ids, due=now + LADDER.wait(attempts, random))

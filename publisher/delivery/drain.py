@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.delivery import journal as journals
-from publisher.delivery import ladder, recovery
+from publisher.delivery import recovery
 from publisher.delivery.books import Books, Drained, Held
 from publisher.delivery.journal import Answer, Fenced, Intent, Journal, JournalFull
+from publisher.delivery.ladder import LADDER
 from publisher.errors import DeliveryError, MastheadError, StoreError
 from publisher.mail.transport import Outcome, Outgoing, Result, Transport, never
 from publisher.store import Store
@@ -253,7 +254,7 @@ class _Drain:
 
     def _book(self, held: Held, row: DeliveryRow, result: Result) -> None:
         event: str = result.outcome
-        if result.outcome is Outcome.DEFERRED and ladder.gives_up(row.attempts + 1, row.first_attempt, self._clock()):
+        if result.outcome is Outcome.DEFERRED and LADDER.gives_up(row.attempts + 1, self._clock() - row.first_attempt):
             event, result = Event.FAILED, result._replace(reply=f"given up after 72 hours: {result.reply}")
         elif result.outcome is Outcome.IN_DOUBT:
             event = Event.LOST_SIGHT if held.lease.edition.policy == "report" else Event.RESEND_LATER

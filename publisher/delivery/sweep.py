@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select, update
 
-from publisher.delivery import ladder, recovery
+from publisher.delivery import recovery
+from publisher.delivery.ladder import LADDER
 from publisher.model import EditionStatus
 from publisher.store import Store, chunks, leases
 from publisher.store.states import State
@@ -95,7 +96,7 @@ def _give_up(tx: Connection, chunk_id: int, reply: str) -> int:
 def _far_away(tx: Connection, now: float) -> list[int]:
     """Retries due later than any step of the ladder: the clock was wrong when they were made."""
     query = select(chunk.c.id).where(
-        chunk.c.state == chunks.OPEN, chunk.c.ordinal == -1, chunk.c.due > now + ladder.LONGEST + 60
+        chunk.c.state == chunks.OPEN, chunk.c.ordinal == -1, chunk.c.due > now + LADDER.longest + 60
     )
     return list(tx.scalars(query))
 

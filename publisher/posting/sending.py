@@ -317,8 +317,8 @@ class _Sender:
         values: PostChanges
         alert = ""
         if isinstance(error, OutcomeUnknown):
-            pause = max(timing.LOOKS[0], timing.backoff(row.attempts).total_seconds())
-            nobody_can = self.channel.looks is None or row.attempts >= timing.MAX_ATTEMPTS
+            pause = max(timing.LOOKS[0], timing.BACK_OFF.wait(row.attempts))
+            nobody_can = self.channel.looks is None or timing.BACK_OFF.gives_up(row.attempts)
             due = None if nobody_can else now + pause
             values = {"status": PostStatus.UNKNOWN, "due": due, "looks": 0}
             self.report.unknown += 1
@@ -332,12 +332,12 @@ class _Sender:
         elif isinstance(error, (CredentialsRefused, SettingsError)):
             values = {"status": PostStatus.QUEUED, "due": now}
             self.report.deferred += 1
-        elif error.permanent or row.attempts >= timing.MAX_ATTEMPTS:
+        elif error.permanent or timing.BACK_OFF.gives_up(row.attempts):
             values = {"status": PostStatus.FAILED, "due": None}
             self.report.failed += 1
             alert = f"channel {self.table.name}: post {row.id} failed: {reason}"
         else:
-            wait = now + timing.backoff(row.attempts).total_seconds()
+            wait = now + timing.BACK_OFF.wait(row.attempts)
             values = {"status": PostStatus.QUEUED, "due": wait}
             self.report.deferred += 1
         with self.store.begin() as tx:
@@ -396,10 +396,10 @@ class _Sender:
         except (ChannelError, SettingsError) as error:
             reason = self.channel.vault.mask(str(error))
             attempts = row.edit_attempts + 1
-            at = self._now() + timing.backoff(attempts).total_seconds()
+            at = self._now() + timing.BACK_OFF.wait(attempts)
             if isinstance(error, RateLimited):
                 at, attempts = max(error.retry_at.timestamp(), self._now() + 1), row.edit_attempts
-            again = not error.permanent and attempts < timing.MAX_ATTEMPTS
+            again = not error.permanent and not timing.BACK_OFF.gives_up(attempts)
             values = {"edit_due": at if again else None, "edit_attempts": attempts, "reason": f"not edited: {reason}"}
             keep_on = False
         else:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from publisher.lib.backoff import doubling
 from publisher.lib.schedules import Cron, Rule, WhenReady, next_slot
 from publisher.settings.channels import parse_window
 
@@ -13,8 +14,8 @@ from publisher.settings.channels import parse_window
 LOOKS = (30.0, 120.0, 600.0)
 #: Seconds after which a post that waits for its channel's schedule is looked at again.
 LOOK_AGAIN = 60.0
-#: Tries of a post that certainly was not sent, before it counts as failed: about a day.
-MAX_ATTEMPTS = 30
+#: After a try that certainly was not carried out; a post counts as failed after about a day of them.
+BACK_OFF = doubling(30.0, 3600.0, tries=30)
 
 
 def scheduled_at(now: datetime, rule: Rule, zone: str, *, queued: datetime, released: bool, waiting: int) -> datetime:
@@ -65,11 +66,6 @@ def opens_at(now: datetime, windows: Iterable[str], zone: ZoneInfo) -> datetime:
 def spaced_at(now: datetime, last: datetime | None, minutes: float) -> datetime:
     """``now``, or when ``minutes`` have passed since the last post."""
     return now if last is None or not minutes else max(now, last + timedelta(minutes=minutes))
-
-
-def backoff(attempts: int) -> timedelta:
-    """How long to wait after a try that certainly was not carried out: 30 s, doubling, at most an hour."""
-    return timedelta(seconds=min(30.0 * 2 ** min(max(attempts - 1, 0), 10), 3600.0))
 
 
 def month_start(now: datetime, zone: ZoneInfo) -> datetime:

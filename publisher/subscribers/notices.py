@@ -17,6 +17,7 @@ from sqlalchemy import Row
 from publisher.digests.composing import signer_for
 from publisher.errors import MastheadError
 from publisher.lib import links
+from publisher.lib.backoff import BackOff
 from publisher.mail.feedback.verp import bounce_address
 from publisher.mail.notices import notice_message
 from publisher.mail.transport import Outcome, Outgoing, Result, Transport
@@ -25,9 +26,8 @@ from publisher.settings import Settings
 from publisher.store import Store, consent, subscribers
 from publisher.subscribers.personal_links import confirm_url, keyring_of
 
-#: Seconds to wait after the first, second … try.
-LADDER = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0)
-GIVE_UP = 86_400.0
+#: After a day the link in a notice would soon be void: what would only be tried after that is given up.
+BACK_OFF = BackOff((60.0, 300.0, 900.0, 3600.0, 4 * 3600.0), tries=1, seconds=86_400.0)
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ def _compose(store: Store, settings: Settings, keys: Any, row: Row[Any]) -> tupl
 
 
 def _postpone(store: Store, row: Row[Any], result: Result, now: float) -> None:
-    wait = LADDER[min(row.attempts, len(LADDER)) - 1] if row.attempts else LADDER[0]
-    if result.outcome is Outcome.FAILED or now + wait - row.created > GIVE_UP:
+    wait = BACK_OFF.wait(row.attempts)
+    if result.outcome is Outcome.FAILED or BACK_OFF.gives_up(max(row.attempts, 1), now + wait - row.created):
         _settle(store, row, "failed", result.reply)
         return
     with store.begin() as tx:

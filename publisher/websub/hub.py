@@ -32,6 +32,7 @@ import feeds
 from feeds.files import etags
 from feeds.formats import formats
 from publisher.errors import MastheadError, RefusedAddress
+from publisher.lib.backoff import BackOff
 from publisher.net import AnswerTooLarge, Guard, async_client
 from publisher.settings import Settings
 from publisher.store import Store
@@ -40,8 +41,8 @@ from publisher.store.websub import Announcement, Delivery, Request
 
 log = logging.getLogger(__name__)
 
-#: Seconds until the next try, after each failure; then the row is given up.
-BACK_OFF = (60.0, 300.0, 1_800.0, 7_200.0, 21_600.0)
+#: Until the next try, after each failure; at the sixth the row is given up.
+BACK_OFF = BackOff((60.0, 300.0, 1_800.0, 7_200.0, 21_600.0), tries=6)
 #: A subscription ends after this many states running that could not be delivered.
 END_AFTER = 3
 #: Seconds a claimed row stays with its worker.
@@ -334,7 +335,8 @@ class _Content:
 
 
 def _next_try(attempts: int, now: float) -> float | None:
-    return now + BACK_OFF[attempts] if attempts < len(BACK_OFF) else None
+    failures = attempts + 1
+    return None if BACK_OFF.gives_up(failures) else now + BACK_OFF.wait(failures)
 
 
 def _callback_host(callback: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 from publisher.delivery import Options, drain, sweep
 from publisher.errors import MastheadError, StoreError
-from publisher.mail.smtp.relays import Breaker
+from publisher.lib.backoff import doubling
 from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.smtp import Transport
@@ -83,7 +83,7 @@ def composer(lines: int) -> Callable[[EditionRow, DeliveryRow], Outgoing]:
 
 def main(orders: Orders) -> None:
     store = _open(orders.url)
-    transport = Transport(settings_of(Path(orders.journal), orders.mail), patience=PATIENCE, breaker=Breaker(0.1, 0.5))
+    transport = Transport(settings_of(Path(orders.journal), orders.mail), patience=PATIENCE, pauses=doubling(0.1, 0.5))
     compose = composer(orders.lines)
     journal = Path(orders.journal)
     told: list[bool] = []

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from publisher.lib.backoff import BackOff, doubling
 from publisher.mail.smtp.pace import Pace
 from publisher.mail.smtp.replies import Streak
 from publisher.mail.smtp.session import Login
@@ -24,18 +25,8 @@ from publisher.settings.mail import RelaySettings
 
 #: Messages taken running that win back one connection.
 RECOVERY = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """Seconds a relay is left in peace: ``first``, then doubled each time, up to ``longest``."""
-
-    first: float = 30
-    longest: float = 600
-
-    def seconds(self, failures: int) -> float:
-        """How long after the ``failures``-th trouble running (1-based)."""
-        return min(self.longest, self.first * 2.0 ** min(max(failures - 1, 0), 32))
+#: How long a relay in trouble is left in peace.
+PAUSES = doubling(30.0, 600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ def after_success(health: Health) -> Health:
     return replace(health, failures=0, closed_until=0.0, fewer=fewer, taken=0) if fewer else HEALTHY
 
 
-def after_trouble(health: Health, fault: Result, *, taken: int, most: int, now: float, breaker: Breaker) -> Health:
+def after_trouble(health: Health, fault: Result, *, taken: int, most: int, now: float, pauses: BackOff) -> Health:
     """A connection ended with ``fault`` after it had ``taken`` messages."""
     # 454 is said by relays that want less, and a pause by those that want a person: no new connection cures that.
     if taken and fault.code != 454 and not fault.pause:
@@ -84,7 +75,7 @@ def after_trouble(health: Health, fault: Result, *, taken: int, most: int, now: 
     if health.closed_until > now:  # its other connections meet the same trouble: that counts once
         return replace(health, fault=fault)
     failures = health.failures + 1
-    return replace(health, failures=failures, closed_until=now + breaker.seconds(failures), fault=fault)
+    return replace(health, failures=failures, closed_until=now + pauses.wait(failures), fault=fault)
 
 
 class Relay:
@@ -118,10 +109,10 @@ class Relays:
     #: A relay that has not answered for so many seconds is not waited for.
     SILENT = 2.0
 
-    def __init__(self, relays: Iterable[Relay], clock: Callable[[], float], breaker: Breaker) -> None:
+    def __init__(self, relays: Iterable[Relay], clock: Callable[[], float], pauses: BackOff) -> None:
         self.all = list(relays)
         self._clock = clock
-        self._breaker = breaker
+        self._pauses = pauses
 
     def to_open(self) -> Relay | None:
         """The relay that should get the next connection: of those with room, the one furthest behind."""
@@ -166,7 +157,7 @@ class Relays:
             taken=taken,
             most=relay.settings.connections,
             now=self._clock(),
-            breaker=self._breaker,
+            pauses=self._pauses,
         )
 
     def none_left(self) -> bool:

@@ -24,9 +24,10 @@ from contextlib import suppress
 from functools import partial
 
 from publisher.errors import SettingsError
+from publisher.lib.backoff import BackOff
 from publisher.mail.smtp.connection import Connection
 from publisher.mail.smtp.pace import Pace
-from publisher.mail.smtp.relays import Breaker, Relay, Relays
+from publisher.mail.smtp.relays import PAUSES, Relay, Relays
 from publisher.mail.smtp.session import Login, Patience, Session
 from publisher.mail.transport import Cause, Outcome, Outgoing, Reserve, Result, never, unlimited
 from publisher.settings import Settings
@@ -57,7 +58,7 @@ class Transport:
         reserve: Reserve = unlimited,
         *,
         patience: Patience | None = None,
-        breaker: Breaker | None = None,
+        pauses: BackOff = PAUSES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -72,7 +73,7 @@ class Transport:
                 for one in mail.all_relays
             ),
             clock,
-            breaker or Breaker(),
+            pauses,
         )
         self.pace = Pace("mail", mail.rate, reserve, clock)
         self.domains = {

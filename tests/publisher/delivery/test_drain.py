@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from publisher.delivery import cancel, pause, resume, retry_failed, settle
-from publisher.delivery.ladder import STEPS
+from publisher.delivery.ladder import LADDER
 from publisher.errors import DeliveryError, StoreError
 from publisher.mail.transport import Cause, Outcome, Result
 from publisher.store import Store, deliveries, leases, subscribers
@@ -43,11 +43,11 @@ def test_a_temporary_refusal_climbs_the_ladder_and_is_delivered(either_ledger):
     with ledger.store.read() as tx:
         assert deliveries.watch(tx, edition, now=ledger.now).deferrals == (("d2.example", 1),)
         assert deliveries.replies(tx, edition) == [("try later", 450, 1)]
-    ledger.now += STEPS[0] - 1
+    ledger.now += LADDER.steps[0] - 1
     assert ledger.drain().tried == 0
     ledger.now += 1
     assert ledger.drain().deferred == 1
-    ledger.now += STEPS[1]
+    ledger.now += LADDER.steps[1]
     assert ledger.drain().sent == 1
     assert counts(ledger.account(edition)) == (5, 0, 0, 0, 0)
     first, last = ledger.transport.taken[0], ledger.transport.taken[-1]
@@ -107,7 +107,7 @@ def test_a_message_in_doubt_is_sent_again_with_the_same_bytes_under_resend(eithe
     assert (done.sent, done.in_doubt) == (1, 1)
     assert counts(ledger.account(edition)) == (1, 0, 0, 1, 0)
     assert [row.id for row in ledger.rows(edition, doubted=True)] == [sent[0].delivery]
-    ledger.now += STEPS[0]
+    ledger.now += LADDER.steps[0]
     assert ledger.drain().sent == 1
     assert sent[2] == sent[0]
 
@@ -262,7 +262,7 @@ def test_a_transport_that_cannot_work_here_ends_the_drain_and_loses_nothing(ledg
     with pytest.raises(DeliveryError, match="no room"):
         ledger.drain()
     assert counts(ledger.account(edition)) == (4, 0, 0, 6, 0)
-    ledger.now += STEPS[0]
+    ledger.now += LADDER.steps[0]
     ledger.drain()
     assert counts(ledger.account(edition)) == (10, 0, 0, 0, 0)
 

@@ -251,12 +251,12 @@ def test_a_subscriber_that_never_takes_anything_is_let_go_after_a_stated_number_
     hub.run()
     for state in range(websub.END_AFTER):
         hub.announce(hub.publish(2 + state))
-        for _ in range(len(websub.BACK_OFF) + 1):
+        for _ in range(len(websub.BACK_OFF.steps) + 1):
             hub.run()
-            clock.at += max(websub.BACK_OFF) + 1
+            clock.at += max(websub.BACK_OFF.steps) + 1
         assert hub.account().deliveries == 0
         assert hub.account().subscriptions == (0 if state == websub.END_AFTER - 1 else 1)
-    assert len(neighbour.got) == websub.END_AFTER * (len(websub.BACK_OFF) + 1)
+    assert len(neighbour.got) == websub.END_AFTER * (len(websub.BACK_OFF.steps) + 1)
 
 
 def test_410_ends_a_subscription_at_once(hub, neighbour):

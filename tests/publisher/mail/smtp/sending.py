@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from publisher.mail.smtp.relays import Breaker
+from publisher.lib.backoff import doubling
 from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outcome, Outgoing, Result
 from publisher.mail.transports.smtp import Transport
@@ -48,7 +48,7 @@ def a_site(directory: Path, *relays: FaultyRelay, **mail: Any) -> Settings:
 @contextmanager
 def sending(settings: Settings, **options: Any) -> Iterator[Transport]:
     options.setdefault("patience", PATIENCE)
-    options.setdefault("breaker", Breaker(0.2, 0.4))
+    options.setdefault("pauses", doubling(0.2, 0.4))
     with closing(Transport(settings, **options)) as transport:
         yield transport
 

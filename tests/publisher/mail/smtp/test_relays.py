@@ -11,26 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.mail.smtp.pace import Pace
-from publisher.mail.smtp.relays import HEALTHY, Breaker, after_success, after_trouble
+from publisher.mail.smtp.relays import HEALTHY, PAUSES, after_success, after_trouble
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
 from publisher.mail.transports.smtp import Transport
 from publisher.settings import Settings
 from tests.fakes.relay import FaultyRelay, Habits
 
 FAULT = Result(Outcome.RELEASED, 421, "4.3.2", "busy", "relay:25", Cause.RELAY)
-BREAKER = Breaker(30, 600)
 
 
 def test_a_relay_is_left_in_peace_for_thirty_seconds_then_longer_up_to_ten_minutes() -> None:
-    assert [BREAKER.seconds(failures) for failures in (1, 2, 3, 4, 5, 6, 100)] == [30, 60, 120, 240, 480, 600, 600]
+    assert [PAUSES.wait(failures) for failures in (1, 2, 3, 4, 5, 6, 100)] == [30, 60, 120, 240, 480, 600, 600]
 
 
 def test_trouble_closes_a_trial_opens_and_a_message_taken_heals() -> None:
     now = 1000.0
-    health = after_trouble(HEALTHY, FAULT, taken=0, most=4, now=now, breaker=BREAKER)
+    health = after_trouble(HEALTHY, FAULT, taken=0, most=4, now=now, pauses=PAUSES)
     assert health.allows(4, now + 29.9) == 0
     assert health.allows(4, now + 30) == 1
-    again = after_trouble(health, FAULT, taken=0, most=4, now=now + 30, breaker=BREAKER)
+    again = after_trouble(health, FAULT, taken=0, most=4, now=now + 30, pauses=PAUSES)
     assert again.allows(4, now + 89) == 0
     assert after_success(again) == HEALTHY
 
@@ -38,12 +37,12 @@ def test_trouble_closes_a_trial_opens_and_a_message_taken_heals() -> None:
 def test_four_connections_that_meet_the_same_trouble_count_once() -> None:
     health = HEALTHY
     for at in range(4):
-        health = after_trouble(health, FAULT, taken=0, most=4, now=1000.0 + at, breaker=BREAKER)
+        health = after_trouble(health, FAULT, taken=0, most=4, now=1000.0 + at, pauses=PAUSES)
     assert health.failures == 1
 
 
 def test_a_relay_that_closes_a_used_connection_loses_one_for_a_while_and_wins_it_back() -> None:
-    health = after_trouble(HEALTHY, FAULT, taken=50, most=4, now=1000.0, breaker=BREAKER)
+    health = after_trouble(HEALTHY, FAULT, taken=50, most=4, now=1000.0, pauses=PAUSES)
     assert health.allows(4, 1000.0) == 3
     for _ in range(20):
         health = after_success(health)
@@ -54,7 +53,7 @@ def test_a_throttle_and_refused_credentials_count_even_on_a_used_connection() ->
     throttled = Result(Outcome.RELEASED, 454, "", "Throttling failure", "relay:25", Cause.RELAY)
     refused = Result(Outcome.RELEASED, 530, "5.7.0", "auth", "relay:25", Cause.OURS, pause="look")
     for fault in (throttled, refused):
-        assert after_trouble(HEALTHY, fault, taken=9, most=4, now=0.0, breaker=BREAKER).allows(4, 1.0) == 0
+        assert after_trouble(HEALTHY, fault, taken=9, most=4, now=0.0, pauses=PAUSES).allows(4, 1.0) == 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -66,7 +65,7 @@ def test_whatever_happens_a_relay_always_comes_back(events: list[tuple[bool, int
         if good:
             health = after_success(health)
         else:
-            health = after_trouble(health, FAULT, taken=taken, most=4, now=now, breaker=BREAKER)
+            health = after_trouble(health, FAULT, taken=taken, most=4, now=now, pauses=PAUSES)
         assert health.allows(4, now + 600) >= 1
         assert 0 <= health.fewer <= 3
 

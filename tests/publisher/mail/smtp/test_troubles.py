@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from publisher.mail.smtp.relays import Breaker
+from publisher.lib.backoff import doubling
 from publisher.mail.transport import Cause, Outcome
 from tests.fakes.relay import FaultyRelay, Habits
 from tests.publisher.mail.smtp.sending import a_message, a_site, deliver, deliver_all, for_, nothing, sending
@@ -19,7 +19,7 @@ def test_a_relay_that_is_down_leaves_the_rows_untouched_and_says_when_to_try_aga
     with FaultyRelay() as relay:
         settings = a_site(tmp_path, relay)
         relay.stop()
-        with sending(settings, breaker=Breaker(0.3, 1)) as transport:
+        with sending(settings, pauses=doubling(0.3, 1)) as transport:
             results = deliver(transport, [a_message(n) for n in range(50)])
             assert len(results) == 1  # no more was pulled than needed to find out
             assert results[0].outcome is Outcome.RELEASED
@@ -111,7 +111,7 @@ def test_mail_is_shared_by_weight(tmp_path: Path) -> None:
     ids=["554", "421", "http", "mute", "451-at-mail", "421-at-mail", "endless"],
 )
 def test_a_relay_in_trouble_is_left_in_peace_and_no_recipient_pays_for_it(tmp_path: Path, habits: Habits) -> None:
-    with FaultyRelay(habits) as relay, sending(a_site(tmp_path, relay), breaker=Breaker(5, 60)) as transport:
+    with FaultyRelay(habits) as relay, sending(a_site(tmp_path, relay), pauses=doubling(5, 60)) as transport:
         results = deliver(transport, [a_message(n) for n in range(5)])
         assert {(result.outcome, result.cause) for result in results.values()} == {(Outcome.RELEASED, Cause.RELAY)}
         assert all(0 < result.retry_after <= 5 for result in results.values())
@@ -120,7 +120,7 @@ def test_a_relay_in_trouble_is_left_in_peace_and_no_recipient_pays_for_it(tmp_pa
 
 def test_454_slows_the_relay_down_and_skips_nobody(tmp_path: Path) -> None:
     settings = {"connections": 1}
-    with FaultyRelay() as relay, sending(a_site(tmp_path, relay, **settings), breaker=Breaker(0.3, 5)) as transport:
+    with FaultyRelay() as relay, sending(a_site(tmp_path, relay, **settings), pauses=doubling(0.3, 5)) as transport:
         messages = for_("ok", "454", *["ok"] * 20)
         results = deliver(transport, messages)
         assert results[1].outcome is Outcome.RELEASED
