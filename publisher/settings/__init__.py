@@ -168,7 +168,7 @@ def _one_line(error: ValidationError) -> str:
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        return f"{key} = {first['input']!r}: unknown key; the README lists every setting{tail}"
+        return f"{key} = {first['input']!r}: unknown key; docs/settings.md lists every setting{tail}"
     if first["type"] == "missing":
         return f"{key}: missing; a value is required{tail}"
     if not key:
@@ -180,7 +180,7 @@ def _one_line(error: ValidationError) -> str:
 
 
 def describe_settings() -> Iterator[tuple[str, str, str]]:
-    """Each setting as ``(key, default, description)``, in the order of the file; for the README's table."""
+    """Each setting as ``(key, default, description)``, in the order of the file; for the table in docs/settings.md."""
     yield from _describe(Settings, "")
 
 

@@ -1,4 +1,4 @@
-"""``python -m publisher.settings``: every setting as the rows of the README's table."""
+"""``python -m publisher.settings``: every setting as the rows of the table in docs/settings.md."""
 
 from publisher.settings import describe_settings
 

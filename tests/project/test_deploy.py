@@ -62,6 +62,6 @@ def test_a_unit_gives_a_worker_time_to_drain(unit):
 
 
 def test_every_setting_that_the_scaling_page_names_exists():
-    text = (DEPLOY / "scaling-out.md").read_text(encoding="utf-8")
+    text = (DEPLOY.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
     for table, key in re.findall(r"`\[(\w+)\] (\w+)", text):
         assert key in Settings.model_fields[table].annotation.model_fields, f"[{table}] {key}"
