@@ -50,7 +50,11 @@ class Child:
 
     def start(self, now: float) -> None:
         self.process = subprocess.Popen(  # noqa: S603  our own interpreter, fixed arguments
-            [sys.executable, *self.arguments], stdin=subprocess.PIPE, pass_fds=self.pass_fds, start_new_session=True
+            # -P: python -m would look for modules in the current directory first, and that may be the site.
+            [sys.executable, "-P", *self.arguments],
+            stdin=subprocess.PIPE,
+            pass_fds=self.pass_fds,
+            start_new_session=True,
         )
         self.started = now
 

@@ -155,11 +155,11 @@ class _Child:
 def start_child(module: str, extra: dict[str, str]) -> subprocess.Popen[bytes]:
     """Python running ``module``, with nothing of our environment but the paths of the packages."""
     return subprocess.Popen(  # noqa: S603  # our own interpreter, our own module
-        [sys.executable, "-W", "ignore", "-m", module],
+        [sys.executable, "-P", "-W", "ignore", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path))), "PYTHONUTF8": "1", **extra},
+        env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path))), "PYTHONUTF8": "1", **extra},
         cwd="/",
         close_fds=True,
     )

@@ -118,6 +118,33 @@ def test_the_sample_edition_is_sent_and_the_page_shows_it_and_ctrl_c_leaves_noth
     assert len(list(outbox.iterdir())) == 3
 
 
+#: Modules that the program or what is under it may load late; a site that holds files of these names is hostile.
+FOREIGN = ("json", "sqlite3", "celery", "kombu", "celeryconfig", "alembic", "httpx", "feedgen", "premailer", "lxml")
+FOREIGN += ("brotli", "psycopg", "redis", "usercustomize", "tzdata", "h11", "worker", "feeds", "publisher")
+
+
+def test_python_files_in_a_site_are_not_imported(site):
+    for name in FOREIGN:
+        (site / f"{name}.py").write_text(f"open({str(site / 'imported.txt')!r}, 'a').write({name!r})\n")
+    port = free_port()
+    # As the console script starts: its own folder comes first, not the one that one stands in.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "publisher.cli", "run", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        outbox = site / "state" / "outbox" / "new"
+        wait_for(lambda: outbox.is_dir() and len(list(outbox.iterdir())) >= 3)
+        get(f"http://127.0.0.1:{port}/feeds")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert not (site / "imported.txt").exists()
+
+
 def test_killed_without_a_word_it_leaves_no_process_behind(running):
     process, port = running
     wait_for(lambda: get(f"http://127.0.0.1:{port}/healthz"))
