@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -133,17 +133,6 @@ class Edition:
     created: datetime
     articles: tuple[Article, ...] = ()
     status: EditionStatus = EditionStatus.DRAFT
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """An address that asked. ``token`` opens this subscriber's own pages and is a secret."""
-
-    id: int
-    address: str
-    name: str = ""
-    language: str = ""
-    token: str = field(default="", repr=False)
 
 
 class Cadence(StrEnum):

@@ -1,4 +1,4 @@
-"""What the worker does for readers: our own mails leave, reports come in, old traces go."""
+"""What the worker does for readers: notices leave, reports come in, old traces go."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from publisher.errors import MastheadError
 from publisher.pipeline.sending import transport_of
 from publisher.pipeline.site import Site
-from publisher.store import consent, meta, private_feeds
-from publisher.store import feedback as reports
+from publisher.store import limits, meta, notices, private_feeds, reports, signups
 from publisher.subscribers import feedback, interchange
 from publisher.subscribers.interchange.columns import BadRow
 from publisher.subscribers.interchange.importing import Progress
@@ -23,9 +22,9 @@ SWEEP_SECONDS = 3600.0
 
 
 def send_notices(site: Site) -> int:
-    """Send the confirmations and welcomes that are due; answers how many left."""
+    """Send the confirmations and welcomes that are due; returns how many left."""
     with site.store.read() as tx:
-        if not consent.any_notice_due(tx, now=site.now()):
+        if not notices.any_due(tx, now=site.now()):
             return 0
     transport = transport_of(site)
     try:
@@ -35,16 +34,15 @@ def send_notices(site: Site) -> int:
 
 
 def read_reports(site: Site) -> int:
-    """Look into the mailbox of bounces and complaints when it is time to; answers how many messages there were.
+    """Look into the mailbox of bounces and complaints when it is time to; returns how many messages there were.
 
     Forgets what is too old as well, once an hour.
     """
     now = site.now()
     if _is_time(site, _LAST_SWEEP, SWEEP_SECONDS):
         with site.store.begin() as tx:
-            consent.sweep(tx, now=now)
-            reports.sweep(tx, now=now)
-            private_feeds.sweep(tx, now=now)
+            for old in (limits, signups, notices, reports, private_feeds):
+                old.sweep(tx, now=now)
     wanted = site.settings.feedback
     if wanted.mailbox not in ("maildir", "imap") or not _is_time(site, _LAST_LOOK, wanted.every_seconds):
         return 0

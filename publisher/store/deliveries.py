@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, case, func, select, text, update
 
@@ -239,6 +239,31 @@ def of_subscriber(tx: Connection, subscriber_id: int, *, limit: int = 100) -> li
     query = select(delivery, *columns).join_from(delivery, edition, delivery.c.edition_id == edition.c.id)
     query = query.where(delivery.c.subscriber_id == subscriber_id).order_by(delivery.c.id.desc())
     return list(tx.execute(query.limit(limit)))
+
+
+class SentEdition(NamedTuple):
+    """An edition that was sent to one subscriber; ``sent`` in UTC epoch seconds."""
+
+    digest: str
+    number: int
+    title: str
+    sent: float
+
+
+def sent_to(tx: Connection, subscriber_id: int) -> list[SentEdition]:
+    """What was sent to one subscriber, oldest first."""
+    query = (
+        select(edition.c.digest, edition.c.number, edition.c.title, delivery.c.sent)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .where(delivery.c.subscriber_id == subscriber_id, delivery.c.sent.is_not(None))
+        .order_by(delivery.c.sent)
+    )
+    return [SentEdition(*row) for row in tx.execute(query)]
+
+
+def forget_address(tx: Connection, subscriber_id: int) -> None:
+    """For erasure: what was sent stays on record without the address."""
+    tx.execute(update(delivery).where(delivery.c.subscriber_id == subscriber_id).values(address=""))
 
 
 def replies(tx: Connection, edition_id: int, *, limit: int = 20) -> list[tuple[str, int, int]]:

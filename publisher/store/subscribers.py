@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
 from publisher.lib.addresses import parse_address
-from publisher.model import Subscriber
 from publisher.store import articles, meta
 from publisher.store.dialect import insert
 from publisher.store.tables import subscriber, subscription, suppression
@@ -33,6 +32,27 @@ class SubscriberStatus(StrEnum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     UNSUBSCRIBED = "unsubscribed"
+
+
+class SubscriberRow(NamedTuple):
+    """An address that asked; instants are UTC epoch seconds. ``tracking``: whether they allow it by name."""
+
+    id: int
+    address: str
+    name: str
+    language: str
+    status: SubscriberStatus
+    origin: str
+    created: float
+    confirmed: float | None
+    tracking: bool
+
+
+class SubscriberChanges(TypedDict, total=False):
+    """Columns of a subscriber that the subscriber changes."""
+
+    language: str
+    tracking: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +114,7 @@ def import_list(
     origin: str = "import",
     digests: Sequence[str] = (),
 ) -> int:
-    """Add those who are not there yet and subscribe them to ``digests``; answers how many were new.
+    """Add those who are not there yet and subscribe them to ``digests``; returns how many were new.
 
     One who is known, in whatever status, is left alone: an import never undoes an unsubscription.
 
@@ -151,9 +171,9 @@ def subscribe(tx: Connection, subscriber_id: int, digest: str, *, now: float, **
 
 
 def unsubscribe(tx: Connection, subscriber_id: int, digest: str | None = None, *, now: float) -> int:
-    """End one subscription, or all of them; answers how many were active.
+    """End one subscription, or all of them; returns how many were active.
 
-    After the commit call :func:`publisher.delivery.wait_until_clear` before telling the reader that it is
+    After the commit call :func:`publisher.delivery.wait_until_clear` before telling the subscriber that it is
     done: a message may be on its way at this very moment.
     """
     query = update(subscription).where(subscription.c.subscriber_id == subscriber_id, subscription.c.active)
@@ -174,22 +194,22 @@ def set_status(tx: Connection, subscriber_id: int, status: SubscriberStatus, *, 
     tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
 
 
-def get(tx: Connection, subscriber_id: int) -> Subscriber | None:
+def change(tx: Connection, subscriber_id: int, **changes: Unpack[SubscriberChanges]) -> None:
+    """Change columns of a subscriber."""
+    tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(**changes))
+
+
+def get(tx: Connection, subscriber_id: int) -> SubscriberRow | None:
     """The subscriber of this id."""
     return _one(tx, subscriber.c.id == subscriber_id)
 
 
-def by_address(tx: Connection, address: str) -> Subscriber | None:
+def by_address(tx: Connection, address: str) -> SubscriberRow | None:
     """The subscriber of this mailbox, however it is spelled.
 
     :raises BadAddress: this is no address.
     """
     return _one(tx, subscriber.c.address_key == parse_address(address).key)
-
-
-def by_token(tx: Connection, token: str) -> Subscriber | None:
-    """The subscriber whose pages this token opens."""
-    return _one(tx, subscriber.c.token == token)
 
 
 def status_of(tx: Connection, subscriber_id: int) -> SubscriberStatus | None:
@@ -257,7 +277,6 @@ def lift_suppression(tx: Connection, address: str) -> bool:
     return gone.rowcount == 1
 
 
-def _one(tx: Connection, condition: Any) -> Subscriber | None:
-    columns = (subscriber.c.id, subscriber.c.address, subscriber.c.name, subscriber.c.language, subscriber.c.token)
-    row = tx.execute(select(*columns).where(condition)).one_or_none()
-    return None if row is None else Subscriber(*row)
+def _one(tx: Connection, condition: ColumnElement[bool]) -> SubscriberRow | None:
+    row = tx.execute(select(*(subscriber.c[name] for name in SubscriberRow._fields)).where(condition)).one_or_none()
+    return None if row is None else SubscriberRow(**row._asdict() | {"status": SubscriberStatus(row.status)})

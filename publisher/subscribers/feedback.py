@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from publisher.delivery import pause, wait_until_clear
 from publisher.errors import BadAddress, SettingsError
 from publisher.lib.addresses import parse_address
@@ -33,8 +31,7 @@ from publisher.mail.feedback.mailboxes import imap, maildir
 from publisher.mail.feedback.mailboxes.lmtp import LmtpServer
 from publisher.mail.transport import Cause
 from publisher.settings import Settings
-from publisher.store import Store, deliveries, states, subscribers
-from publisher.store import feedback as reports
+from publisher.store import Store, Tx, deliveries, reports, states, subscribers
 from publisher.subscribers import leaving, personal_links
 
 DEAD_DAYS = 2
@@ -88,7 +85,7 @@ def rate_of(complaints: int, delivered: int, *, warn: float, stop: float) -> Com
     return ComplaintRate(complaints, delivered, rate, level)
 
 
-def complaint_rate(tx: Connection, settings: Settings, edition_id: int) -> ComplaintRate:
+def complaint_rate(tx: Tx, settings: Settings, edition_id: int) -> ComplaintRate:
     """The complaint rate of an edition by now; for the desk."""
     limits = settings.feedback
     delivered = deliveries.account(tx, edition_id).sent
@@ -120,7 +117,7 @@ def record(store: Store, settings: Settings, event: Event, *, now: float) -> Eff
     return effect
 
 
-def _subscriber(tx: Connection, event: Event) -> int:
+def _subscriber(tx: Tx, event: Event) -> int:
     if event.subscriber_id:
         return event.subscriber_id if subscribers.get(tx, event.subscriber_id) else 0
     try:
@@ -130,12 +127,11 @@ def _subscriber(tx: Connection, event: Event) -> int:
     return found.id if found else 0
 
 
-def _count(tx: Connection, event: Event, who: int, now: float) -> Effect:
+def _count(tx: Tx, event: Event, who: int, now: float) -> Effect:
     if not who:
         return Effect.IGNORED
     edition_id = event.edition_id or _last_edition(tx, who)
-    added = reports.add(
-        tx,
+    new = reports.NewReport(
         kind=event.kind.value,
         cause=event.cause.value,
         status=event.status,
@@ -145,6 +141,7 @@ def _count(tx: Connection, event: Event, who: int, now: float) -> Effect:
         source=event.source,
         detail=event.detail,
     )
+    added = reports.add(tx, new)
     _mark_delivery(tx, edition_id, who, event, now)
     if event.kind is Kind.COMPLAINT:
         return _suppress(tx, who, "complained", event, now)
@@ -158,7 +155,7 @@ def _count(tx: Connection, event: Event, who: int, now: float) -> Effect:
     return Effect.KEPT
 
 
-def _mark_delivery(tx: Connection, edition_id: int, who: int, event: Event, now: float) -> None:
+def _mark_delivery(tx: Tx, edition_id: int, who: int, event: Event, now: float) -> None:
     """The ledger says what came of this message; a report that it is late or was refused for now says nothing."""
     happened = states.Event.COMPLAINED if event.kind is Kind.COMPLAINT else states.Event.BOUNCED
     if happened is states.Event.BOUNCED and event.cause is not Cause.DEAD and not event.status.startswith("5"):
@@ -168,13 +165,13 @@ def _mark_delivery(tx: Connection, edition_id: int, who: int, event: Event, now:
         deliveries.apply(tx, row.id, happened, now=now, reply=f"{event.status} {event.detail}".strip()[:500])
 
 
-def _last_edition(tx: Connection, who: int) -> int:
+def _last_edition(tx: Tx, who: int) -> int:
     """A provider names no edition: it is about the newest that was sent."""
     rows = deliveries.of_subscriber(tx, who, limit=1)
     return rows[0].edition_id if rows else 0
 
 
-def _suppress(tx: Connection, who: int, reason: str, event: Event, now: float) -> Effect:
+def _suppress(tx: Tx, who: int, reason: str, event: Event, now: float) -> Effect:
     known = subscribers.get(tx, who)
     assert known is not None
     detail = f"{event.status} {event.detail}".strip()[:200]

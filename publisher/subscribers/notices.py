@@ -1,4 +1,4 @@
-"""Sending the mails of our own: rows of ``notice`` become messages, one at a time.
+"""Sending notices: rows of ``notice`` become messages, one at a time.
 
 A notice is claimed for five minutes before it leaves and settled after; a crash in between sends it again, with
 the same Message-ID. What is refused for now is tried again at growing distances and given up after a day: the
@@ -10,20 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Row
 
 from publisher.digests.composing import signer_for
 from publisher.errors import MastheadError
 from publisher.lib import links
 from publisher.lib.backoff import BackOff
+from publisher.lib.tokens import Keyring
 from publisher.mail.feedback.verp import bounce_address
 from publisher.mail.notices import notice_message
 from publisher.mail.transport import Outcome, Outgoing, Result, Transport
 from publisher.rendering.notices import render_notice
 from publisher.settings import Settings
-from publisher.store import Store, consent, subscribers
+from publisher.store import Store, notices, signups, subscribers
+from publisher.store.notices import NoticeRow, NoticeState
 from publisher.subscribers.personal_links import confirm_url, keyring_of
 
 #: After a day the link in a notice would soon be void: what would only be tried after that is given up.
@@ -35,13 +34,13 @@ log = logging.getLogger(__name__)
 def send_due_notices(
     store: Store, settings: Settings, transport: Transport, *, now: float, limit: int = 50
 ) -> tuple[int, int]:
-    """Send what is due at ``now`` (UTC epoch seconds); answers how many left and how many did not.
+    """Send what is due at ``now`` (UTC epoch seconds); returns how many left and how many did not.
 
     :raises DeliveryError: this machine cannot send at all; what was claimed is tried again in five minutes.
     """
     keys = keyring_of(store)  # made before the claim: the first call writes
     with store.begin() as tx:
-        claimed = {row.id: row for row in consent.claim_notices(tx, now=now, limit=limit)}
+        claimed = {row.id: row for row in notices.claim(tx, now=now, limit=limit)}
     if not claimed:
         return 0, 0
     signer = signer_for(settings)
@@ -67,7 +66,7 @@ def send_due_notices(
         if result.outcome is Outcome.SENT:
             sent += 1
             with store.begin() as tx:
-                consent.settle_notice(tx, row.id, "sent", sent=now)
+                notices.settle(tx, row.id, "sent", sent=now)
             continue
         failed += 1
         _postpone(store, row, result, now)
@@ -78,25 +77,25 @@ class _Void(Exception):
     """The notice is no longer wanted."""
 
 
-def _compose(store: Store, settings: Settings, keys: Any, row: Row[Any]) -> tuple[bytes, str, str]:
+def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow) -> tuple[bytes, str, str]:
     leave = one_click = ""
     sender = settings.sender.address
     if row.kind == "confirm":
         with store.read() as tx:
-            request = consent.get_signup(tx, row.signup_id)
+            request = None if row.signup_id is None else signups.get(tx, row.signup_id)
         if request is None or request.confirmed is not None:
             raise _Void("confirmed or forgotten meanwhile")
         url = confirm_url(settings, keys, request.id, request.created)
     else:
         with store.read() as tx:
-            known = subscribers.get(tx, row.subscriber_id)
+            known = None if row.subscriber_id is None else subscribers.get(tx, row.subscriber_id)
             stopped = known is not None and subscribers.suppressed(tx, known.address) is not None
         if known is None or stopped:
             raise _Void("erased or suppressed meanwhile")
-        url = links.preferences_url(settings.publication.base_url, keys, row.subscriber_id)
-        leave = one_click = links.unsubscribe_url(settings.publication.base_url, keys, row.subscriber_id)
+        url = links.preferences_url(settings.publication.base_url, keys, known.id)
+        leave = one_click = links.unsubscribe_url(settings.publication.base_url, keys, known.id)
         if settings.mail.return_domain:
-            sender = bounce_address(keys, settings.mail.return_domain, row.subscriber_id, 0)
+            sender = bounce_address(keys, settings.mail.return_domain, known.id, 0)
     shown = render_notice(settings, row.kind, row.language, url=url, leave_url=leave)
     message, message_id = notice_message(
         key=str(row.id),
@@ -114,15 +113,15 @@ def _compose(store: Store, settings: Settings, keys: Any, row: Row[Any]) -> tupl
     return message, message_id, sender
 
 
-def _postpone(store: Store, row: Row[Any], result: Result, now: float) -> None:
+def _postpone(store: Store, row: NoticeRow, result: Result, now: float) -> None:
     wait = BACK_OFF.wait(row.attempts)
     if result.outcome is Outcome.FAILED or BACK_OFF.gives_up(max(row.attempts, 1), now + wait - row.created):
         _settle(store, row, "failed", result.reply)
         return
     with store.begin() as tx:
-        consent.settle_notice(tx, row.id, "queued", reply=result.reply, due=now + max(wait, result.retry_after))
+        notices.settle(tx, row.id, "queued", reply=result.reply, due=now + max(wait, result.retry_after))
 
 
-def _settle(store: Store, row: Row[Any], state: str, reply: str) -> None:
+def _settle(store: Store, row: NoticeRow, state: NoticeState, reply: str) -> None:
     with store.begin() as tx:
-        consent.settle_notice(tx, row.id, state, reply=reply)
+        notices.settle(tx, row.id, state, reply=reply)

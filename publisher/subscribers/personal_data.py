@@ -6,11 +6,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
-
 from publisher.lib.addresses import parse_address
-from publisher.store import Store, consent, feedback, private_feeds, subscribers, tracking
-from publisher.store.tables import delivery, edition, subscriber, subscription
+from publisher.store import (
+    Store,
+    consent,
+    deliveries,
+    notices,
+    private_feeds,
+    reports,
+    signups,
+    subscribers,
+    tracking,
+)
 from publisher.subscribers.leaving import leave
 from publisher.subscribers.standing import find_in
 
@@ -21,13 +28,7 @@ def export(store: Store, subscriber_id: int, *, now: float) -> dict[str, Any] | 
         found = find_in(tx, subscriber_id, now)
         if found is None:
             return None
-        row = tx.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one()
-        sent = tx.execute(
-            select(edition.c.digest, edition.c.number, edition.c.title, delivery.c.sent)
-            .join(edition, edition.c.id == delivery.c.edition_id)
-            .where(delivery.c.subscriber_id == subscriber_id, delivery.c.sent.is_not(None))
-            .order_by(delivery.c.sent)
-        ).all()
+        row = found.subscriber
         return {
             "address": row.address,
             "name": row.name,
@@ -48,14 +49,15 @@ def export(store: Store, subscriber_id: int, *, now: float) -> dict[str, Any] | 
             ],
             "record": [
                 {"at": _iso(one.at), "what": one.what, "detail": one.detail}
-                for one in consent.record_of(tx, subscriber_id)
+                for one in consent.of_subscriber(tx, subscriber_id)
             ],
             "private_feeds": [
                 {"opened": one.created.isoformat(), "closed": one.revoked.isoformat() if one.revoked else None}
                 for one in private_feeds.listing(tx, subscriber_id)
             ],
             "editions_sent": [
-                {"digest": one.digest, "number": one.number, "title": one.title, "sent": _iso(one.sent)} for one in sent
+                {"digest": one.digest, "number": one.number, "title": one.title, "sent": _iso(one.sent)}
+                for one in deliveries.sent_to(tx, subscriber_id)
             ],
         }
 
@@ -72,12 +74,12 @@ def erase(store: Store, subscriber_id: int, *, now: float, wait: Callable[[Store
         if who is None:
             return False
         subscribers.suppress(tx, who.address, "erased", now=now)
-        consent.forget_record(tx, subscriber_id)
-        feedback.forget(tx, subscriber_id)
+        consent.forget(tx, subscriber_id)
+        notices.forget(tx, subscriber_id, who.address)
+        reports.forget(tx, subscriber_id)
         tracking.forget(tx, subscriber_id)
-        consent.forget_signups(tx, parse_address(who.address).key)
-        tx.execute(update(delivery).where(delivery.c.subscriber_id == subscriber_id).values(address=""))
-        tx.execute(subscription.delete().where(subscription.c.subscriber_id == subscriber_id))
+        signups.forget(tx, parse_address(who.address).key)
+        deliveries.forget_address(tx, subscriber_id)
         subscribers.forget(tx, subscriber_id)
     return True
 

@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 from publisher.lib.tokens import Keyring, Purpose, issue, read
 from publisher.settings import Settings
-from publisher.store import Store, consent, keys
+from publisher.store import Store, keys, signups
 
-CONFIRM_SECONDS = consent.SIGNUP_DAYS * consent.DAY
+CONFIRM_SECONDS = signups.KEPT_SECONDS
 
 _keyrings: WeakKeyDictionary[Store, Keyring] = WeakKeyDictionary()
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select, update
-
-from publisher.model import Cadence, Subscriber
+from publisher.model import Cadence
 from publisher.settings import Settings
-from publisher.store import Store, consent, planning, subscribers, topics, tracking
-from publisher.store.subscribers import SubscriberStatus
-from publisher.store.tables import subscriber
+from publisher.store import Store, Tx, consent, planning, subscribers, topics, tracking
+from publisher.store.subscribers import SubscriberChanges, SubscriberRow, SubscriberStatus
 from publisher.subscribers.wishes import Offered, Wishes
 
 
@@ -22,14 +18,12 @@ from publisher.subscribers.wishes import Offered, Wishes
 class Standing:
     """A subscriber as the preferences page shows them."""
 
-    subscriber: Subscriber
-    status: SubscriberStatus
+    subscriber: SubscriberRow
     wishes: Wishes
     suppressed: str
-    tracking: bool
 
 
-def offered(tx: Connection, settings: Settings) -> Offered:
+def offered(tx: Tx, settings: Settings) -> Offered:
     """What subscribers may choose from, now."""
     return Offered(
         digests=tuple(digest.name for digest in settings.digests),
@@ -45,7 +39,7 @@ def find(store: Store, subscriber_id: int, *, now: float) -> Standing | None:
         return find_in(tx, subscriber_id, now)
 
 
-def find_in(tx: Connection, subscriber_id: int, now: float) -> Standing | None:
+def find_in(tx: Tx, subscriber_id: int, now: float) -> Standing | None:
     who = subscribers.get(tx, subscriber_id)
     if who is None:
         return None
@@ -72,12 +66,10 @@ def find_in(tx: Connection, subscriber_id: int, now: float) -> Standing | None:
             paused_until=paused,
         )
     stopped = subscribers.suppressed(tx, who.address)
-    tracking = bool(tx.scalar(select(subscriber.c.tracking).where(subscriber.c.id == subscriber_id)))
-    status = subscribers.status_of(tx, subscriber_id) or SubscriberStatus.PENDING
-    return Standing(who, status, wishes, stopped.reason if stopped else "", tracking)
+    return Standing(who, wishes, stopped.reason if stopped else "")
 
 
-def next_due(tx: Connection, subscriber_id: int) -> float | None:
+def next_due(tx: Tx, subscriber_id: int) -> float | None:
     """The slot a subscriber waits for; ``None`` where none is waited for."""
     rows = [row for row in subscribers.subscriptions(tx, subscriber_id) if row.active and row.next_due is not None]
     return min((row.next_due for row in rows), default=None)
@@ -105,13 +97,13 @@ def change(
                 subscribers.subscribe(tx, subscriber_id, digest, now=now, **columns)
             else:
                 subscribers.unsubscribe(tx, subscriber_id, digest, now=now)
-        values: dict[str, Any] = {"language": wishes.language}
+        values: SubscriberChanges = {"language": wishes.language}
         if allow_tracking is not None:
             values["tracking"] = allow_tracking
             if not allow_tracking:
                 tracking.forget(tx, subscriber_id)
-        tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
-        if wishes.digests and before.status is not SubscriberStatus.CONFIRMED:
+        subscribers.change(tx, subscriber_id, **values)
+        if wishes.digests and before.subscriber.status is not SubscriberStatus.CONFIRMED:
             subscribers.set_status(tx, subscriber_id, SubscriberStatus.CONFIRMED, now=now)
             consent.note(tx, subscriber_id, "came back", now=now, detail="on the preferences page")
         changed = [

@@ -11,18 +11,14 @@ the link is confirmed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-from sqlalchemy import Connection, update
 
 from publisher.lib.addresses import Address, parse_address
 from publisher.lib.tokens import Purpose, read
 from publisher.settings import Settings
-from publisher.store import Store, consent, subscribers
+from publisher.store import Store, Tx, consent, limits, notices, signups, subscribers
 from publisher.store.subscribers import SubscriberStatus
-from publisher.store.tables import subscriber
 from publisher.subscribers.personal_links import keyring_of
 from publisher.subscribers.wishes import Wishes, wishes_from_json
 
@@ -44,39 +40,36 @@ def ask(store: Store, settings: Settings, address: Address, wishes: Wishes, *, n
     :param network: where the request came from, as text (an IP address); kept only as a daily keyed hash.
     :param now: UTC epoch seconds.
     """
-    limits = settings.subscribing
-    if not limits.open:
+    allowed = settings.subscribing
+    if not allowed.open:
         return Outcome.CLOSED
     with store.begin() as tx:
-        seen = consent.daily_hash(tx, "network", consent.network_of(network), now=now)
-        if consent.spend(tx, [consent.Limit(f"network:{seen}", limits.per_network)], now=now):
+        seen = limits.daily_hash(tx, "network", limits.network_of(network), now=now)
+        if limits.spend(tx, [limits.Limit(f"network:{seen}", allowed.per_network)], now=now):
             return Outcome.LATER
         _ask(tx, settings, address, wishes, now=now)
     return Outcome.TAKEN
 
 
-def _ask(tx: Connection, settings: Settings, address: Address, wishes: Wishes, *, now: float) -> None:
-    limits = settings.subscribing
+def _ask(tx: Tx, settings: Settings, address: Address, wishes: Wishes, *, now: float) -> None:
+    allowed = settings.subscribing
     stopped = subscribers.suppressed(tx, address.text)
     if stopped is not None and stopped.reason not in LIFTED_BY_CONFIRMING:
         return
-    if not consent.may_confirm(tx, address, now=now, ever=limits.confirmations_ever):
+    if not limits.may_confirm(tx, address, now=now, ever=allowed.confirmations_ever):
         return
-    domain = consent.daily_hash(tx, "domain", address.domain, now=now)
-    if consent.spend(
-        tx,
-        [consent.Limit(f"domain:{domain}", limits.per_domain), consent.Limit("confirmations", limits.per_day)],
-        now=now,
-    ):
+    domain = limits.daily_hash(tx, "domain", address.domain, now=now)
+    ceilings = [limits.Limit(f"domain:{domain}", allowed.per_domain), limits.Limit("confirmations", allowed.per_day)]
+    if limits.spend(tx, ceilings, now=now):
         return
     known = subscribers.by_address(tx, address.text)
     if known is not None and subscribers.status_of(tx, known.id) is SubscriberStatus.CONFIRMED:
-        consent.queue_notice(tx, "already", known.address, now=now, language=known.language, subscriber_id=known.id)
+        notices.queue(tx, "already", known.address, now=now, language=known.language, subscriber_id=known.id)
         return
     if not wishes.digests:
         wishes = replace(wishes, digests=(settings.digests[0].name,))
-    request = consent.add_signup(tx, address, wishes.as_json(), language=wishes.language, now=now)
-    consent.queue_notice(tx, "confirm", address.text, now=now, language=wishes.language, signup_id=request)
+    request = signups.add(tx, address, wishes.as_json(), language=wishes.language, now=now)
+    notices.queue(tx, "confirm", address.text, now=now, language=wishes.language, signup_id=request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +88,10 @@ def pending(store: Store, token: str, *, now: float) -> PendingSubscription | No
     if numbers is None or numbers[1] < now:
         return None
     with store.read() as tx:
-        row = consent.get_signup(tx, numbers[0])
+        row = signups.get(tx, numbers[0])
     if row is None:
         return None
-    return PendingSubscription(row.id, row.address, wishes_from_json(json.loads(row.wishes)), row.confirmed is not None)
+    return PendingSubscription(row.id, row.address, wishes_from_json(row.wishes), row.confirmed is not None)
 
 
 def confirm(store: Store, settings: Settings, request: PendingSubscription, *, now: float) -> int:
@@ -106,7 +99,7 @@ def confirm(store: Store, settings: Settings, request: PendingSubscription, *, n
     address = parse_address(request.address)
     wishes = request.wishes
     with store.begin() as tx:
-        first = consent.confirm_signup(tx, request.signup_id, now=now)
+        first = signups.confirm(tx, request.signup_id, now=now)
         known = subscribers.by_address(tx, address.text)
         if not first and known is not None:
             return known.id
@@ -118,12 +111,12 @@ def confirm(store: Store, settings: Settings, request: PendingSubscription, *, n
             tx, address.text, now=now, language=wishes.language, status=SubscriberStatus.CONFIRMED, origin="form"
         )
         subscribers.set_status(tx, who, SubscriberStatus.CONFIRMED, now=now)
-        tx.execute(update(subscriber).where(subscriber.c.id == who).values(language=wishes.language))
+        subscribers.change(tx, who, language=wishes.language)
         names = {digest.name for digest in settings.digests}
         for digest in [name for name in wishes.digests if name in names] or [settings.digests[0].name]:
             subscribers.subscribe(tx, who, digest, now=now, **wishes.columns(now))
         consent.note(tx, who, "confirmed", now=now, detail="by the link in the confirmation mail")
-        consent.forgive(tx, address)
+        limits.forgive(tx, address)
         if settings.subscribing.welcome and was is not SubscriberStatus.CONFIRMED:
-            consent.queue_notice(tx, "welcome", address.text, now=now, language=wishes.language, subscriber_id=who)
+            notices.queue(tx, "welcome", address.text, now=now, language=wishes.language, subscriber_id=who)
     return who

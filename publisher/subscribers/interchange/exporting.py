@@ -13,10 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
-from sqlalchemy import select
-
-from publisher.store import Store
-from publisher.store.tables import subscriber, subscription, suppression
+from publisher.store import Store, exporting
 from publisher.subscribers.interchange.columns import FORMULA
 
 Kind = Literal["csv", "json"]
@@ -49,59 +46,28 @@ def export_subscribers(store: Store, out: IO[str], *, kind: Kind = "csv", digest
 
     :param out: a text file, opened with ``newline=""`` for CSV.
     """
-    columns = [
-        subscriber.c.address,
-        subscriber.c.name,
-        subscriber.c.language,
-        subscriber.c.status,
-        subscriber.c.origin,
-        subscriber.c.created,
-        subscriber.c.confirmed,
-        suppression.c.reason.label("suppressed"),
-        *(subscription.c[name] for name in SUBSCRIBER_COLUMNS[4:15]),
-        subscription.c.active,
-    ]
-    joined = subscriber.outerjoin(subscription, subscription.c.subscriber_id == subscriber.c.id).outerjoin(
-        suppression, suppression.c.address_hash == subscriber.c.address_hash
-    )
-    query = select(*columns).select_from(joined).order_by(subscriber.c.id, subscription.c.digest)
-    if digest:
-        query = query.where(subscription.c.digest == digest)
+    wishes = SUBSCRIBER_COLUMNS[5:15]
 
     def rows() -> Iterator[dict[str, Any]]:
-        with store.read() as tx:
-            for row in tx.execution_options(yield_per=5000).execute(query).mappings():
-                one = {name: row[name] if row[name] is not None else "" for name in SUBSCRIBER_COLUMNS}
-                for name in ("sections", "tags", "authors"):
-                    one[name] = json.loads(one[name] or "[]")
-                if one["status"] == "confirmed" and row["active"] is not None and not row["active"]:
-                    one["status"] = "unsubscribed"
-                one["created"], one["confirmed"] = _iso(row["created"]), _iso(row["confirmed"])
-                yield one
+        for row in exporting.subscriptions(store, wishes, digest=digest):
+            one: dict[str, Any] = {name: row[name] if row[name] is not None else "" for name in SUBSCRIBER_COLUMNS}
+            for name in ("sections", "tags", "authors"):
+                one[name] = json.loads(one[name] or "[]")
+            if one["status"] == "confirmed" and row["active"] is not None and not row["active"]:
+                one["status"] = "unsubscribed"
+            one["created"], one["confirmed"] = _iso(one["created"]), _iso(one["confirmed"])
+            yield one
 
     return _write(out, kind, "subscribers", SUBSCRIBER_COLUMNS, rows())
 
 
 def export_suppressions(store: Store, out: IO[str], *, kind: Kind = "csv") -> int:
     """Write every suppression; ``address`` is empty where only the hash is left. Answers how many."""
-    query = (
-        select(subscriber.c.address, suppression)
-        .select_from(suppression.outerjoin(subscriber, subscriber.c.address_hash == suppression.c.address_hash))
-        .order_by(suppression.c.created, suppression.c.address_hash)
+    rows = (
+        row._asdict() | {"address": row.address or "", "created": _iso(row.created)}
+        for row in exporting.suppressions(store)
     )
-
-    def rows() -> Iterator[dict[str, Any]]:
-        with store.read() as tx:
-            for row in tx.execution_options(yield_per=5000).execute(query):
-                yield {
-                    "address": row.address or "",
-                    "reason": row.reason,
-                    "detail": row.detail,
-                    "created": _iso(row.created),
-                    "hash": row.address_hash,
-                }
-
-    return _write(out, kind, "suppressions", SUPPRESSION_COLUMNS, rows())
+    return _write(out, kind, "suppressions", SUPPRESSION_COLUMNS, rows)
 
 
 def _write(out: IO[str], kind: Kind, what: str, columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> int:
@@ -129,5 +95,5 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _iso(instant: float | None) -> str:
-    return "" if instant is None else datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
+def _iso(instant: float | Literal[""]) -> str:
+    return "" if instant == "" else datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")

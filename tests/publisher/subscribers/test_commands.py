@@ -13,8 +13,7 @@ from publisher.errors import MastheadError
 from publisher.lib.addresses import parse_address
 from publisher.pipeline.site import open_site
 from publisher.pipeline.subscribers import import_readers, read_reports, send_notices
-from publisher.store import editions, private_feeds, subscribers
-from publisher.store import feedback as reports
+from publisher.store import editions, private_feeds, reports, subscribers
 from publisher.store.tables import chunk, edition
 from publisher.subscribers.subscribing import ask
 from publisher.subscribers.wishes import Wishes
@@ -97,7 +96,7 @@ def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None
         number = editions.create(tx, "digest", "News", [], now=1.0)
         tx.execute(edition.update().values(status="sending", audience=100, frozen=1.0))
         tx.execute(chunk.insert().values(edition_id=number, due=1.0, size=100, sent=100))
-        reports.add(tx, kind="complaint", subscriber_id=1, edition_id=number, at=1.0, source="mail")
+        reports.add(tx, reports.NewReport("complaint", subscriber_id=1, edition_id=number, at=1.0, source="mail"))
     site.close()
     assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", directory).stdout
     (told,) = json.loads(command("status", "--site", directory, "--json").stdout)

@@ -11,8 +11,7 @@ from publisher.mail.transport import Cause
 from publisher.mail.transports.memory import Transport
 from publisher.model import Cadence
 from publisher.pipeline.subscribers import SWEEP_SECONDS
-from publisher.store import consent, subscribers, tracking
-from publisher.store import feedback as reports
+from publisher.store import limits, notices, reports, signups, subscribers, tracking
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import metadata
 from publisher.subscribers import feedback, leaving, personal_data, personal_links, standing, subscribing
@@ -37,7 +36,7 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     assert transport.taken[0].recipient == "ada@example.org"
 
     with store.read() as tx:
-        created = consent.get_signup(tx, 1).created
+        created = signups.get(tx, 1).created
     url = personal_links.confirm_url(settings, personal_links.keyring_of(store), 1, created)
     found = subscribing.pending(store, url.rpartition("/")[2], now=NOW)
     who = subscribing.confirm(store, settings, found, now=NOW)
@@ -45,10 +44,14 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     assert send_due_notices(store, settings, transport, now=NOW + 1) == (1, 0)
 
     held = standing.find(store, who, now=NOW)
-    assert (held.status, held.wishes.sections, held.wishes.language) == (SubscriberStatus.CONFIRMED, ("Coast",), "it")
+    assert (held.subscriber.status, held.wishes.sections, held.wishes.language) == (
+        SubscriberStatus.CONFIRMED,
+        ("Coast",),
+        "it",
+    )
     changed = Wishes(digests=("digest",), cadence=Cadence.MONTHLY, monthday=31, paused_until=date(2027, 3, 1))
     after = standing.change(store, who, changed, now=NOW, allow_tracking=False)
-    assert (after.wishes, after.tracking) == (changed, False)
+    assert (after.wishes, after.subscriber.tracking) == (changed, False)
     assert leaving.leave(store, who, now=NOW + 2, how="page")
     assert not leaving.leave(store, who, now=NOW + 3, how="page")
     assert leaving.undo_leave(store, who, now=NOW + 4)
@@ -78,7 +81,10 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     assert not personal_data.erase(store, who, now=NOW + 6)
     with store.begin() as tx:
         assert subscribers.suppressed(tx, "ada@example.org").reason == "bounced", "the first reason stays"
-        assert consent.sweep(tx, now=NOW + 40 * DAY + SWEEP_SECONDS) > 0
+        late = NOW + 40 * DAY + SWEEP_SECONDS
+        assert limits.sweep(tx, now=late) > 0
+        assert signups.sweep(tx, now=late) == 0, "they went with the erasure"
+        assert notices.sweep(tx, now=late) == 0, "they too"
         reports.sweep(tx, now=NOW + 500 * DAY)
         everything = json.dumps([[repr(row) for row in tx.execute(t.select())] for t in metadata.tables.values()])
     assert "ada@" not in everything

@@ -6,7 +6,7 @@ events that providers sent, so that a replay changes nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -58,35 +57,49 @@ def first_time(tx: Connection, source: str, event_id: str, *, now: float) -> boo
     return tx.execute(statement.on_conflict_do_nothing().returning(seen_event.c.at)).first() is not None
 
 
-def add(tx: Connection, **values: Any) -> bool:
+class NewReport(NamedTuple):
+    """A report about to be kept; ``at`` in UTC epoch seconds."""
+
+    kind: str
+    subscriber_id: int
+    edition_id: int
+    at: float
+    source: str
+    cause: str = ""
+    status: str = ""
+    detail: str = ""
+
+
+class BounceRow(NamedTuple):
+    """A bounce on record; ``at`` in UTC epoch seconds, ``day`` in days since the epoch."""
+
+    edition_id: int
+    at: float
+    day: int
+
+
+def add(tx: Connection, new: NewReport) -> bool:
     """Keep one report; ``False`` when the same was reported that day already."""
-    values["day"] = int(values["at"] // 86_400)
     # Not by rowcount: where a row number is made by the database, PostgreSQL's driver does not tell it.
-    statement = insert(tx, report).values(values).on_conflict_do_nothing()
+    statement = insert(tx, report).values(day=int(new.at // 86_400), **new._asdict()).on_conflict_do_nothing()
     return tx.execute(statement.returning(report.c.id)).first() is not None
 
 
-def bounces(tx: Connection, subscriber_id: int, cause: str, *, since: float) -> list[Row[Any]]:
-    """``(edition_id, at, day)`` of a subscriber's bounces of one cause, oldest first."""
+def bounces(tx: Connection, subscriber_id: int, cause: str, *, since: float) -> list[BounceRow]:
+    """A subscriber's bounces of one cause, oldest first."""
     query = select(report.c.edition_id, report.c.at, report.c.day).where(
         report.c.kind == "bounce",
         report.c.cause == cause,
         report.c.subscriber_id == subscriber_id,
         report.c.at >= since,
     )
-    return list(tx.execute(query.order_by(report.c.at)))
+    return [BounceRow(*row) for row in tx.execute(query.order_by(report.c.at))]
 
 
 def complaints(tx: Connection, edition_id: int) -> int:
-    """How many readers complained about an edition."""
+    """How many subscribers complained about an edition."""
     query = select(func.count(func.distinct(report.c.subscriber_id)))
     return tx.scalar(query.where(report.c.edition_id == edition_id, report.c.kind == "complaint")) or 0
-
-
-def newest(tx: Connection, *, edition_id: int | None = None, limit: int = 100) -> list[Row[Any]]:
-    """Rows of ``report``, newest first, for the desk."""
-    query = select(report).order_by(report.c.at.desc(), report.c.id.desc()).limit(limit)
-    return list(tx.execute(query if edition_id is None else query.where(report.c.edition_id == edition_id)))
 
 
 def sweep(tx: Connection, *, now: float, days: float = 400.0) -> int:

@@ -1,0 +1,68 @@
+"""Subscribers and suppressions, all of them, read row by row for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from publisher.store.database import Store
+from publisher.store.tables import subscriber, subscription, suppression
+
+#: Rows that are fetched at a time.
+FETCHED_ROWS = 5000
+
+#: A value of a column, as the database gives it.
+Value = str | int | float | bool | None
+
+
+class SuppressionRow(NamedTuple):
+    """A suppression; ``address`` is ``None`` where only the hash is left. ``created`` in UTC epoch seconds."""
+
+    address: str | None
+    reason: str
+    detail: str
+    created: float
+    hash: str
+
+
+def subscriptions(store: Store, wishes: Sequence[str], *, digest: str = "") -> Iterator[dict[str, Value]]:
+    """Every subscriber, one row a subscription, by column; one without a subscription has ``None`` in its columns.
+
+    :param wishes: columns of ``subscription`` to read beside ``digest`` and ``active``.
+    :param digest: the only digest to read; empty: all.
+    """
+    mine = ("address", "name", "language", "status", "origin", "created", "confirmed")
+    columns = [
+        *(subscriber.c[name] for name in mine),
+        suppression.c.reason.label("suppressed"),
+        *(subscription.c[name] for name in ("digest", "active", *wishes)),
+    ]
+    joined = subscriber.outerjoin(subscription, subscription.c.subscriber_id == subscriber.c.id).outerjoin(
+        suppression, suppression.c.address_hash == subscriber.c.address_hash
+    )
+    query = select(*columns).select_from(joined).order_by(subscriber.c.id, subscription.c.digest)
+    if digest:
+        query = query.where(subscription.c.digest == digest)
+    with store.read() as tx:
+        for row in tx.execution_options(yield_per=FETCHED_ROWS).execute(query).mappings():
+            yield dict(row)
+
+
+def suppressions(store: Store) -> Iterator[SuppressionRow]:
+    """Every suppression, oldest first."""
+    query = (
+        select(
+            subscriber.c.address,
+            suppression.c.reason,
+            suppression.c.detail,
+            suppression.c.created,
+            suppression.c.address_hash,
+        )
+        .select_from(suppression.outerjoin(subscriber, subscriber.c.address_hash == suppression.c.address_hash))
+        .order_by(suppression.c.created, suppression.c.address_hash)
+    )
+    with store.read() as tx:
+        for row in tx.execution_options(yield_per=FETCHED_ROWS).execute(query):
+            yield SuppressionRow(*row)
