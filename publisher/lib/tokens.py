@@ -106,7 +106,9 @@ def read(keyring: Keyring, purpose: Purpose, token: str, count: int) -> tuple[in
         # The last character may hold bits that decoding drops: one token has one spelling (RFC 4648 section 3.5).
         return None
     body, mac = raw[2:-MAC_OCTETS], raw[-MAC_OCTETS:]
-    if not keyring.verifies(purpose, body, mac, at_least=MAC_OCTETS):
+    # The octet that names the key is no part of what is signed: only the named key counts, or it could be any octet.
+    named = tuple(key for key in keyring.keys if _head(key) == raw[:2])
+    if not named or not Keyring(named).verifies(purpose, body, mac, at_least=MAC_OCTETS):
         return None
     numbers = _read_varints(body)
     return numbers if numbers is not None and len(numbers) == count else None
