@@ -4,6 +4,9 @@
 ``count ÷ per_second`` and is good from where it stood. Nobody polls and nobody is asked to give anything back:
 a worker that is killed wastes what it had booked, a tenth of a second's worth.
 
+Nobody books further ahead than a bound: a ``free_at`` beyond it was written while the clock was ahead, and the
+bound takes its place. Without it sending would stand still until the clock has caught up.
+
 PostgreSQL's own clock is used there, so that workers on machines whose clocks differ agree; SQLite has only
 one machine, and no clock finer than the one that is bound.
 """
@@ -19,6 +22,10 @@ from sqlalchemy import Column, ColumnElement, Connection, Double, Table, Text, f
 from publisher.store.database import Store
 from publisher.store.dialect import insert
 from publisher.store.tables import metadata
+
+#: How far ahead ``free_at`` may lie: this many seconds, or this many bookings where one takes longer.
+MAX_AHEAD_SECONDS = 60.0
+MAX_AHEAD_BOOKINGS = 100
 
 rate = Table(
     "rate",
@@ -37,12 +44,15 @@ def reserve(tx: Connection, key: str, count: int, per_second: float, *, now: flo
     length = count / per_second
     here: ColumnElement[float] = literal(now, Double)
     latest: Any = func.max
+    earliest: Any = func.min
     if tx.dialect.name == "postgresql":
-        here, latest = func.extract("epoch", func.clock_timestamp()).cast(Double), func.greatest
+        here = func.extract("epoch", func.clock_timestamp()).cast(Double)
+        latest, earliest = func.greatest, func.least
+    bound = here + max(MAX_AHEAD_SECONDS, MAX_AHEAD_BOOKINGS * length)
     statement = (
         update(rate)
         .where(rate.c.key == key)
-        .values(free_at=latest(rate.c.free_at, here) + length)
+        .values(free_at=latest(earliest(rate.c.free_at, bound), here) + length)
         .returning(rate.c.free_at - length - here)
     )
     wait = tx.execute(statement).scalar()

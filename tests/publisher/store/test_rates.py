@@ -42,6 +42,21 @@ def test_time_that_nobody_used_is_not_saved_up(store: Store) -> None:
         assert rates.reserve(tx, "mail", 1, 10, now=NOW + 3600) == pytest.approx(0.1, abs=1e-6)
 
 
+def test_a_clock_that_was_ahead_once_stops_nobody_for_as_long(store: Store) -> None:
+    with store.begin() as tx:
+        rates.reserve(tx, "mail", 1, 10, now=NOW + 86400)
+        assert rates.reserve(tx, "mail", 1, 10, now=NOW) <= rates.MAX_AHEAD_SECONDS
+        for second in range(1, 70):
+            wait = rates.reserve(tx, "mail", 1, 10, now=NOW + second)
+        assert wait < 1
+
+
+def test_a_slow_rate_may_be_booked_far_ahead(store: Store) -> None:
+    with store.begin() as tx:
+        waits = [rates.reserve(tx, "mail", 1, 0.01, now=NOW) for _ in range(20)]
+    assert waits == pytest.approx([100.0 * place for place in range(20)], abs=1e-3)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.floats(0, 3)), min_size=2, max_size=30), st.floats(0.5, 5000))
 def test_never_more_is_booked_than_the_rate_allows(bookings: list[tuple[int, float]], per_second: float) -> None:
