@@ -203,9 +203,10 @@ def settings_of(site: Path, **tables: object) -> Settings:
 def _app(site: Path, port: int) -> Iterator[None]:
     code = (
         "import sys, uvicorn\nfrom pathlib import Path\nfrom bench.bench_feeds import settings_of\n"
-        "from publisher.store import open_store\nfrom publisher.web.app import create_app\n"
+        "from publisher.pipeline import Site\nfrom publisher.store import open_store\n"
+        "from publisher.web.app import create_app\n"
         "settings = settings_of(Path(sys.argv[1]))\n"
-        "app = create_app(settings, open_store(settings.database_url))\n"
+        "app = create_app(Site(settings, open_store(settings.database_url)))\n"
         "uvicorn.run(app, port=int(sys.argv[2]), log_level='error', access_log=False, lifespan='off')\n"
     )
     with _process([sys.executable, "-c", code, str(site), str(port)], port):

@@ -15,8 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from publisher.errors import MastheadError
-from publisher.settings import load_settings
-from publisher.store import open_store
+from publisher.pipeline.site import open_site
 from publisher.web.app import create_app
 
 
@@ -39,15 +38,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=None)
     options = parser.parse_args()
     try:
-        settings = load_settings(options.site)
-        store = open_store(settings.database_url)
+        site = open_site(options.site)
     except MastheadError as error:
         sys.exit(f"masthead web: {error}")
     if options.fd is not None:
         leave_with_parent()
-    app = create_app(settings, store)
+    settings = site.settings
     config = uvicorn.Config(
-        app,
+        create_app(site),
         fd=options.fd,
         host=options.host or settings.web.host,
         port=options.port or settings.web.port,
@@ -61,7 +59,7 @@ def main() -> None:
     try:
         uvicorn.Server(config).run()
     finally:
-        store.close()
+        site.close()
 
 
 if __name__ == "__main__":

@@ -1,42 +1,48 @@
-"""The web room's front door: every part's routes, one look, one set of headers.
+"""The application of one site: every part's routes, one look, one set of headers.
 
 ::
 
-    BodyLimit, SecurityHeaders ─→ parts: home | pages | editions | desk | files | robots | feeds | subscribe …
+    BodyLimit, SecurityHeaders ─→ route ─→ who may use it ─→ handler
                                      └→ problems: 404, 405, 413, 500 as pages
 
-A part is a module with ``routes(site) -> list[BaseRoute]``, named in :data:`PARTS`. A publication whose
-``base_url`` has a path is served under that path as well as at the top, so it works behind a proxy that
+A part is a module with a table ``ROUTES`` (:mod:`publisher.web.frame.routes`), named in :data:`PARTS`. A publication
+whose ``base_url`` has a path is served under that path as well as at the top, so it works behind a proxy that
 keeps the path and behind one that cuts it off.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 
 import feeds
+from publisher.pipeline.site import Site
 from publisher.settings import Settings
-from publisher.store import Store, topics
+from publisher.store import topics
 from publisher.web.desk import home, metrics, outbox, posts, sending
 from publisher.web.feedback import webhooks
-from publisher.web.feeds import public as feed_pages
-from publisher.web.feeds import websub
+from publisher.web.feeds import pages as feed_pages
+from publisher.web.feeds import private, public, websub
 from publisher.web.frame import problems
-from publisher.web.frame.frame import NavLink, Site, remembered
+from publisher.web.frame.access import ANYBODY
+from publisher.web.frame.frame import Frame, NavLink, remembered
 from publisher.web.frame.paths import section_path
+from publisher.web.frame.routes import Entry, Get, bind
 from publisher.web.frame.security import BodyLimit, SecurityHeaders
 from publisher.web.site import editions, files, pages, robots
 from publisher.web.subscribers import preferences, subscribe, tracking, unsubscribe
 
 #: The parts whose routes make up the site, in the order they are tried.
 PARTS = (
+    private,
     feed_pages,
+    public,
     websub,
     pages,
     editions,
@@ -53,50 +59,64 @@ PARTS = (
     tracking,
 )
 #: Sections in the head of a page, the largest first.
-MOST_SECTIONS = 8
-#: Seconds after which every page asks anew which sections there are; with 20,000 articles that takes a while.
-SECTIONS_KEPT = 2.0
+MAX_SECTIONS = 8
+#: After this time every page asks anew which sections there are; with 20,000 articles that takes a while.
+SECTIONS_SECONDS = 2.0
+FOOT = (
+    NavLink("Subscribe", "/subscribe"),
+    NavLink("Articles", "/articles"),
+    NavLink("Editions", "/editions"),
+    NavLink("Feeds", "/feeds"),
+)
 
 
-def create_app(settings: Settings, store: Store) -> Starlette:
-    """The ASGI application of one site; opens nothing and starts nothing by itself."""
+def create_app(site: Site) -> Starlette:
+    """The ASGI application of an open site; opens nothing and starts nothing by itself."""
+    settings = site.settings
 
     def sections() -> tuple[NavLink, ...]:
-        with store.read() as tx:
-            return tuple(NavLink(s.name, section_path(s.name)) for s in topics.listing(tx, "section")[:MOST_SECTIONS])
+        with site.store.read() as tx:
+            return tuple(NavLink(s.name, section_path(s.name)) for s in topics.listing(tx, "section")[:MAX_SECTIONS])
 
     whole, *selections = feeds.catalogue(settings.as_publication(), settings.feed, settings.feeds)
     announced = feeds.autodiscovery((whole, *selections))
-    foot = (
-        NavLink("Subscribe", "/subscribe"),
-        NavLink("Articles", "/articles"),
-        NavLink("Editions", "/editions"),
-        NavLink("Feeds", "/feeds"),
-    )
     return application(
-        Site.of(settings, store, sections=remembered(sections, SECTIONS_KEPT), alternates=lambda: announced, foot=foot)
+        Frame.of(
+            site,
+            sections=remembered(sections, SECTIONS_SECONDS),
+            alternates=lambda: announced,
+            foot=FOOT,
+            fetch=webhooks.Certificates().get,
+        )
     )
 
 
-def application(site: Site) -> Starlette:
-    """The application of a :class:`Site` that was put together by hand (tests do)."""
+def table(settings: Settings) -> tuple[Entry, ...]:
+    """Every route of a site, in the order they are tried."""
+    moved = [
+        Get(old, partial(public.moved, new), ANYBODY) for old, new in settings.feed.moved.items() if "{" not in old
+    ]
+    return (Get("/", front, ANYBODY), *moved, *(entry for part in PARTS for entry in part.ROUTES))
 
-    def front(request: Request) -> Response:
-        # The operator may look at the readers' page too.
-        if site.is_desk(request) and request.query_params.get("as") != "reader":
-            return home.home(site, request)
-        return pages.home(site, request)
 
-    routes: list[BaseRoute] = [Route("/", front)]
-    for part in PARTS:
-        routes += part.routes(site)
-    prefix = urlsplit(site.publication.base_url).path.rstrip("/")
+def front(frame: Frame, request: Request) -> Response:
+    """The desk for the operator, who may look at the public page too; that page for everybody else."""
+    if frame.is_desk(request) and request.query_params.get("as") != "visitor":
+        return home.home(frame, request)
+    return pages.home(frame, request)
+
+
+def application(frame: Frame) -> Starlette:
+    """The application of a :class:`Frame` that was put together by hand (tests do)."""
+    bound = bind(frame, table(frame.site.settings))
+    routes: list[BaseRoute] = list(bound)
+    prefix = urlsplit(frame.publication.base_url).path.rstrip("/")
     if prefix:
-        routes.insert(0, Mount(prefix, routes=list(routes)))
+        routes.insert(0, Mount(prefix, routes=list(bound)))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders, policy=site.policy), Middleware(BodyLimit)],
-        exception_handlers=problems.handlers(site),
+        middleware=[Middleware(SecurityHeaders, policy=frame.policy), Middleware(BodyLimit)],
+        exception_handlers=problems.handlers(frame),
     )
     # Starlette would redirect to an absolute address made of the Host header; problems.py has its own way.
     app.router.redirect_slashes = False

@@ -87,7 +87,7 @@ def test_the_page_shows_it_as_words(published, site):
 
     opened = open_site(site)
     try:
-        client = TestClient(create_app(opened.settings, opened.store), base_url="https://slow.example")
+        client = TestClient(create_app(opened), base_url="https://slow.example")
         (hostile,) = [article for article in published.collected.new if article.title.startswith("Breaking")]
         for path in ("/", hostile.url.removeprefix("https://slow.example")):
             page = client.get(path)

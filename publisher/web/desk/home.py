@@ -2,10 +2,10 @@
 
 ::
 
-    articles ─ feeds ─ the edition as its readers get it ─ outbox ─ posts
+    articles ─ feeds ─ the edition as its subscribers get it ─ outbox ─ posts
 
-Seen only from this very machine (:mod:`publisher.web.frame.security`); everybody else gets the readers' front page at
-the same address. Each part of the page is a function of its own that answers plain values.
+Seen only from this very machine (:mod:`publisher.web.frame.security`); everybody else gets the public front page at
+the same address. Each part of the page is a function of its own that returns plain values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from publisher.store import articles as shelf
 from publisher.store import deliveries, editions, feed_readers, topics, websub
 from publisher.web.desk import outbox, posts
 from publisher.web.desk.sending import progress_view
-from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
 from publisher.web.frame.paths import edition_mail_path
 from publisher.web.site.editions import edition_view
 from publisher.web.site.pages import place_of
@@ -33,40 +33,40 @@ from publisher.web.site.views import card
 
 #: How much of each the front page shows; the rest is a link away.
 ARTICLES, MESSAGES, VARIANTS = 7, 8, 12
-#: Aggregators in the list of who reads.
-READERS = 20
+#: Aggregators in the list of who polls.
+FEED_READERS = 20
 #: Characters of a feed's beginning.
 EXCERPT = 1_600
 
 FORMATS = {"rss": "RSS 2.0", "atom": "Atom 1.0", "json": "JSON Feed 1.1"}
 
 
-def home(site: Site, request: Request) -> Response:
+def home(frame: Frame, request: Request) -> Response:
     """The operator's front page."""
     root = root_of(request)
-    with site.store.read() as tx:
+    with frame.site.store.read() as tx:
         newest = shelf.newest(tx, ARTICLES)
-    messages, in_outbox = outbox.views(site.settings.state / "outbox", root, MESSAGES)
+    messages, in_outbox = outbox.views(outbox.folder_of(frame), root, MESSAGES)
     values = {
         "title": "The desk",
         "robots": "noindex",
-        "token": site.token.value,
-        **article_part(site, request, newest),
-        "feeds": feed_part(site, root),
-        "edition": edition_part(site, root),
+        "token": frame.token.value,
+        **article_part(frame, request, newest),
+        "feeds": feed_part(frame, root),
+        "edition": edition_part(frame, root),
         "messages": messages,
         "in_outbox": in_outbox,
-        "transport": site.settings.mail.transport,
-        "posts": posts.part(site, root, newest),
+        "transport": frame.site.settings.mail.transport,
+        "posts": posts.part(frame, root, newest),
     }
-    return site.page(request, "desk/home.html", values, cache=NEVER_KEPT, frames=True)
+    return frame.page(request, "desk/home.html", values, cache=NEVER_KEPT, frames=True)
 
 
-def article_part(site: Site, request: Request, newest: Sequence[Article]) -> dict[str, Any]:
+def article_part(frame: Frame, request: Request, newest: Sequence[Article]) -> dict[str, Any]:
     """The newest articles with their share links."""
-    targets = site.settings.publication.share_targets
-    place = place_of(site, request)
-    with site.store.read() as tx:
+    targets = frame.site.settings.publication.share_targets
+    place = place_of(frame, request)
+    with frame.site.store.read() as tx:
         total = topics.total(tx)
     cards = [
         card(article, place)
@@ -76,14 +76,15 @@ def article_part(site: Site, request: Request, newest: Sequence[Article]) -> dic
     return {"cards": cards, "total": total}
 
 
-def feed_part(site: Site, root: str) -> dict[str, Any]:
+def feed_part(frame: Frame, root: str) -> dict[str, Any]:
     """The publication's own feed in each format, and how many others there are."""
-    folder = site.settings.state / "feeds"
-    built = feeds.load_catalogue(site.settings.state)
-    main = built[0] if built else feeds.catalogue(site.publication, site.settings.feed, site.settings.feeds)[0]
+    settings = frame.site.settings
+    folder = settings.state / "feeds"
+    built = feeds.load_catalogue(settings.state)
+    main = built[0] if built else feeds.catalogue(frame.publication, settings.feed, settings.feeds)[0]
     formats = []
     for name, url in main.urls.items():
-        path = urlsplit(url).path.removeprefix(urlsplit(site.publication.base_url).path)
+        path = urlsplit(url).path.removeprefix(urlsplit(frame.publication.base_url).path)
         formats.append(
             {
                 "name": FORMATS.get(name, name),
@@ -97,24 +98,24 @@ def feed_part(site: Site, root: str) -> dict[str, Any]:
         "articles": main.articles,
         "updated": main.updated,
         "others": max(len(built) - 1, 0),
-        **_who_reads(site),
+        **_who_polls(frame),
     }
 
 
-def _who_reads(site: Site) -> dict[str, Any]:
+def _who_polls(frame: Frame) -> dict[str, Any]:
     """Subscribers that aggregators say they poll for, by feed; and the WebSub hub in numbers."""
-    now = site.now().timestamp()
-    with site.store.read() as tx:
+    now = frame.site.now()
+    with frame.site.store.read() as tx:
         rows = feed_readers.readers(tx, now=now)
         hub = websub.account(tx, now=now)
     readers = [
         {"feed": row.feed, "reader": row.reader, "subscribers": row.subscribers, "seen": row.last_seen}
-        for row in rows[:READERS]
+        for row in rows[:FEED_READERS]
     ]
     return {
         "readers": readers,
         "subscribers": sum(row.subscribers for row in rows),
-        "more_readers": max(len(rows) - READERS, 0),
+        "more_readers": max(len(rows) - FEED_READERS, 0),
         "hub": {"subscriptions": hub.subscriptions, "owed": hub.deliveries + hub.announcements},
     }
 
@@ -128,15 +129,15 @@ def _file(path: Path) -> dict[str, Any]:
         return {"kilobytes": None, "excerpt": ""}
 
 
-def edition_part(site: Site, root: str) -> dict[str, Any] | None:
+def edition_part(frame: Frame, root: str) -> dict[str, Any] | None:
     """The newest edition, whatever its status; ``None`` before the first."""
-    with site.store.read() as tx:
+    with frame.site.store.read() as tx:
         rows = editions.listing(tx, limit=1)
         edition = editions.get(tx, rows[0].id) if rows else None
         if edition is None:
             return None
         names = editions.composed(tx, edition.id, VARIANTS)
-        progress = deliveries.watch(tx, edition.id, now=site.now().timestamp())
+        progress = deliveries.watch(tx, edition.id, now=frame.site.now())
     view = edition_view(edition, root)
     view["desk"] = f"{root}/desk/editions/{edition.id}"
     view["sending"] = progress_view(progress)

@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.store import meta
 from publisher.store.chunks import oldest_due
 from publisher.store.meta import TICKED
 from publisher.store.tables import chunk, edition, schedule
-from publisher.web.desk.guard import desk_page
-from publisher.web.frame.frame import Site
+from publisher.web.frame.access import DESK
+from publisher.web.frame.frame import Frame
+from publisher.web.frame.routes import Get
 
 #: Editions that are shown one by one; older ones are over.
 EDITIONS = 20
@@ -108,10 +108,10 @@ def _one(tx: Connection, query: Any) -> Any:
     return tx.execute(query).one()
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def metrics(request: Request) -> Response:
-        with site.store.read() as tx:
-            text = exposition(collect(tx, site.now().timestamp()))
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+def metrics(frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        text = exposition(collect(tx, frame.site.now()))
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return [Route("/metrics", desk_page(site, metrics))]
+
+ROUTES = (Get("/metrics", metrics, DESK),)

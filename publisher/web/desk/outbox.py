@@ -4,7 +4,7 @@
 
     state/outbox/{new,cur}/NAME ─→ newest(…) ─→ read_message ─→ page
 
-Only the operator sees it. A message's HTML has an address of its own, answered in a sandbox without scripts,
+Only the operator sees it. A message's HTML has an address of its own, sent in a sandbox without scripts,
 and is shown in a frame; a file is named by an entry of the directory, never by a path.
 """
 
@@ -21,12 +21,12 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from publisher.web.desk.guard import desk_page
-from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.frame.access import DESK
+from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
 from publisher.web.frame.mailview import mail_response
-from publisher.web.frame.messages import MOST_BYTES, ShownMessage, read_message
+from publisher.web.frame.messages import MAX_BYTES, ShownMessage, read_message
+from publisher.web.frame.routes import Get
 from publisher.web.site.pages import page_number, pager
 
 #: Messages on one page of the outbox.
@@ -79,7 +79,7 @@ def load(stored: Stored) -> ShownMessage | None:
     """The message, or ``None`` when it has gone since it was listed."""
     try:
         with stored.path.open("rb") as file:
-            return read_message(file.read(MOST_BYTES))
+            return read_message(file.read(MAX_BYTES))
     except OSError:
         return None
 
@@ -108,45 +108,51 @@ def views(folder: Path, root: str, limit: int, offset: int = 0) -> tuple[list[di
     return [message_view(each, message, root) for each, message in loaded if message is not None], total
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    folder = site.settings.state / "outbox"
+def folder_of(frame: Frame) -> Path:
+    """The Maildir that the transport ``maildir`` writes into."""
+    return frame.site.settings.state / "outbox"
 
-    def wanted(request: Request) -> tuple[Stored, ShownMessage]:
-        stored = find(folder, request.path_params["name"])
-        message = load(stored) if stored else None
-        if stored is None or message is None:
-            raise HTTPException(404)
-        return stored, message
 
-    def listing(request: Request) -> Response:
-        number, root = page_number(request), root_of(request)
-        messages, total = views(folder, root, PAGE, (number - 1) * PAGE)
-        pages = max(1, -(-total // PAGE))
-        if number > pages:
-            raise HTTPException(404)
-        values = {
-            "title": "Outbox",
-            "messages": messages,
-            "total": total,
-            "pager": pager(f"{root}/desk/outbox", number, pages),
-            "robots": "noindex",
-        }
-        return site.page(request, "desk/outbox.html", values, cache=NEVER_KEPT, frames=True)
+def _wanted(frame: Frame, request: Request) -> tuple[Stored, ShownMessage]:
+    stored = find(folder_of(frame), request.path_params["name"])
+    message = load(stored) if stored else None
+    if stored is None or message is None:
+        raise HTTPException(404)
+    return stored, message
 
-    def one(request: Request) -> Response:
-        stored, message = wanted(request)
-        view = message_view(stored, message, root_of(request))
-        values = {"title": message.subject, "message": view, "robots": "noindex"}
-        return site.page(request, "desk/message.html", values, cache=NEVER_KEPT, frames=True)
 
-    def html(request: Request) -> Response:
-        _, message = wanted(request)
-        if not message.html:
-            raise HTTPException(404)
-        return mail_response(site, request, message.html, framed=True)
+def listing(frame: Frame, request: Request) -> Response:
+    number, root = page_number(request), root_of(request)
+    messages, total = views(folder_of(frame), root, PAGE, (number - 1) * PAGE)
+    pages = max(1, -(-total // PAGE))
+    if number > pages:
+        raise HTTPException(404)
+    values = {
+        "title": "Outbox",
+        "messages": messages,
+        "total": total,
+        "pager": pager(f"{root}/desk/outbox", number, pages),
+        "robots": "noindex",
+    }
+    return frame.page(request, "desk/outbox.html", values, cache=NEVER_KEPT, frames=True)
 
-    return [
-        Route("/desk/outbox", desk_page(site, listing)),
-        Route("/desk/outbox/{name}", desk_page(site, one)),
-        Route("/desk/outbox/{name}/html", desk_page(site, html)),
-    ]
+
+def message_page(frame: Frame, request: Request) -> Response:
+    stored, message = _wanted(frame, request)
+    view = message_view(stored, message, root_of(request))
+    values = {"title": message.subject, "message": view, "robots": "noindex"}
+    return frame.page(request, "desk/message.html", values, cache=NEVER_KEPT, frames=True)
+
+
+def message_html(frame: Frame, request: Request) -> Response:
+    _, message = _wanted(frame, request)
+    if not message.html:
+        raise HTTPException(404)
+    return mail_response(frame, request, message.html, framed=True)
+
+
+ROUTES = (
+    Get("/desk/outbox", listing, DESK),
+    Get("/desk/outbox/{name}", message_page, DESK),
+    Get("/desk/outbox/{name}/html", message_html, DESK),
+)

@@ -21,7 +21,6 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute
 
 from publisher import posting
 from publisher.channels import BaseChannel, open_channel
@@ -31,11 +30,11 @@ from publisher.settings.channels import ChannelSettings
 from publisher.store import channels as channel_rows
 from publisher.store import posts
 from publisher.store.posts import PostRow
-from publisher.web.desk.guard import desk_form
 from publisher.web.frame import problems
-from publisher.web.frame.forms import form_route
-from publisher.web.frame.frame import Site, root_of
+from publisher.web.frame.access import DESK
+from publisher.web.frame.frame import Frame, root_of
 from publisher.web.frame.paths import article_path
+from publisher.web.frame.routes import PostForm
 
 #: Articles whose posts the front page shows.
 ARTICLES = 2
@@ -69,9 +68,9 @@ def post_view(row: PostRow, channel: BaseChannel) -> dict[str, Any]:
     }
 
 
-def preview_view(site: Site, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, Any]:
+def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, Any]:
     """What the channel would get of an article that it has no post of."""
-    seen = posting.preview(article, table, site.settings)
+    seen = posting.preview(article, table, frame.site.settings)
     return {
         "id": None,
         "status": "preview",
@@ -105,11 +104,11 @@ def channel_view(tx: Connection, table: ChannelSettings, channel: BaseChannel, n
     }
 
 
-def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
+def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, Any]:
     """Everything that the front page shows of channels and posts."""
-    channels, broken = _open_all(site)
-    now = site.now()
-    with site.store.read() as tx:
+    channels, broken = _open_all(frame)
+    now = frame.site.now_utc()
+    with frame.site.store.read() as tx:
         states = [channel_view(tx, table, channel, now) for table, channel in channels]
         recorded = {article.id: posts.newest(tx, article_id=article.id) for article in newest[:ARTICLES]}
         waiting = posts.of_status(tx, PostStatus.UNKNOWN, limit=WAITING)
@@ -120,7 +119,7 @@ def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
         for table, channel in channels:
             rows = [row for row in recorded[article.id] if row.channel == table.name]
             rows.sort(key=lambda row: row.part)
-            shown = [post_view(row, channel) for row in rows] or [preview_view(site, article, table, channel)]
+            shown = [post_view(row, channel) for row in rows] or [preview_view(frame, article, table, channel)]
             # Some platforms take the link beside the text.
             link = article.url if channel.link_apart else ""
             cards.append({"name": table.name, "label": channel.label, "posts": shown, "link": link})
@@ -137,37 +136,38 @@ def part(site: Site, root: str, newest: Sequence[Article]) -> dict[str, Any]:
     }
 
 
-def _open_all(site: Site) -> tuple[list[tuple[ChannelSettings, BaseChannel]], list[dict[str, str]]]:
+def _open_all(frame: Frame) -> tuple[list[tuple[ChannelSettings, BaseChannel]], list[dict[str, str]]]:
     """Every channel of the settings; one that is set up wrongly is named with its reason."""
     opened, broken = [], []
-    for table in site.settings.channels:
+    for table in frame.site.settings.channels:
         try:
-            opened.append((table, open_channel(table, site.settings.directory, dry_run=True)))
+            opened.append((table, open_channel(table, frame.site.settings.directory, dry_run=True)))
         except MastheadError as error:
             broken.append({"name": table.name, "reason": str(error)})
     return opened, broken
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def decide(request: Request, form: FormData) -> Response:
-        given, outcome = request.path_params["id"], request.path_params["outcome"]
-        if not re.fullmatch(r"[0-9]{1,18}", given) or outcome not in ("published", "failed", "send"):
-            raise HTTPException(404)
-        try:
-            decided = cast(Literal["published", "failed", "send"], outcome)
-            posting.decide(site.store, int(given), decided, now=site.now())
-        except ChannelError as error:
-            return problems.problem(site, request, 409, what="That is decided already", todo=str(error))
-        return RedirectResponse(f"{root_of(request)}/#posts", 303)
+def decide(frame: Frame, request: Request, form: FormData) -> Response:
+    given, outcome = request.path_params["id"], request.path_params["outcome"]
+    if not re.fullmatch(r"[0-9]{1,18}", given) or outcome not in ("published", "failed", "send"):
+        raise HTTPException(404)
+    try:
+        decided = cast(Literal["published", "failed", "send"], outcome)
+        posting.decide(frame.site.store, int(given), decided, now=frame.site.now_utc())
+    except ChannelError as error:
+        return problems.problem(frame, request, 409, what="That is decided already", todo=str(error))
+    return RedirectResponse(f"{root_of(request)}/#posts", 303)
 
-    def resume(request: Request, form: FormData) -> Response:
-        name = request.path_params["name"]
-        if name not in {table.name for table in site.settings.channels}:
-            raise HTTPException(404)
-        posting.resume(site.store, name)
-        return RedirectResponse(f"{root_of(request)}/#posts", 303)
 
-    return [
-        form_route("/desk/posts/{id}/{outcome}", desk_form(site, decide)),
-        form_route("/desk/channels/{name}/resume", desk_form(site, resume)),
-    ]
+def resume(frame: Frame, request: Request, form: FormData) -> Response:
+    name = request.path_params["name"]
+    if name not in {table.name for table in frame.site.settings.channels}:
+        raise HTTPException(404)
+    posting.resume(frame.site.store, name)
+    return RedirectResponse(f"{root_of(request)}/#posts", 303)
+
+
+ROUTES = (
+    PostForm("/desk/posts/{id}/{outcome}", decide, DESK),
+    PostForm("/desk/channels/{name}/resume", resume, DESK),
+)

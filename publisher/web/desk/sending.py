@@ -19,7 +19,6 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from publisher import delivery
 from publisher.delivery.control import Settlement
@@ -30,10 +29,10 @@ from publisher.store.deliveries import Account, Progress
 from publisher.store.states import State
 from publisher.subscribers import feedback
 from publisher.subscribers.feedback import ComplaintRate
-from publisher.web.desk.guard import desk_form, desk_page
 from publisher.web.frame import problems
-from publisher.web.frame.forms import form_route
-from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.frame.access import DESK
+from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
+from publisher.web.frame.routes import Get, PostForm
 from publisher.web.site.editions import edition_view
 
 #: Doubts listed on one page.
@@ -117,84 +116,87 @@ def tally_view(rows: Sequence[Any]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda one: (one["kind"], -one["people"], one["url"]))
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def number(request: Request) -> int:
-        given = str(request.path_params["id"])
-        if not re.fullmatch(r"[0-9]{1,18}", given):
-            raise HTTPException(404)
-        return int(given)
+def _number(request: Request) -> int:
+    given = str(request.path_params["id"])
+    if not re.fullmatch(r"[0-9]{1,18}", given):
+        raise HTTPException(404)
+    return int(given)
 
-    def one(request: Request) -> Response:
-        edition_id = number(request)
-        with site.store.read() as tx:
-            edition = editions.get(tx, edition_id)
-            if edition is None:
-                raise HTTPException(404)
-            progress = deliveries.watch(tx, edition_id, now=site.now().timestamp())
-            doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=DOUBTS)
-            said = deliveries.replies(tx, edition_id)
-            complaints = feedback.complaint_rate(tx, site.settings, edition_id)
-            counted = tracking.of_edition(tx, edition_id)
-        values = {
-            "title": f"{edition.title} · No. {edition.number}",
-            "robots": "noindex",
-            "token": site.token.value,
-            "edition": edition_view(edition, root_of(request)) | {"sending": progress_view(progress)},
-            "complaints": complaint_view(complaints),
-            "tallies": tally_view(counted),
-            "doubts": [
-                {"id": row.id, "address": row.address, "attempts": row.attempts, "reply": row.reply or ""}
-                for row in doubts
-            ],
-            "replies": [reply_view(*row) for row in said],
-        }
-        return site.page(request, "desk/edition.html", values, cache=NEVER_KEPT)
 
-    def act(request: Request, form: FormData) -> Response:
-        edition_id, action = number(request), request.path_params["action"]
-        if action == "pause":
-            done = delivery.pause(site.store, edition_id)
-        elif action == "resume":
-            done = delivery.resume(site.store, edition_id)
-        elif action == "cancel":
-            done = delivery.cancel(site.store, edition_id)
-        elif action == "retry":
-            done = delivery.retry_failed(site.store, edition_id, now=site.now().timestamp()) > 0
-        else:
+def edition_page(frame: Frame, request: Request) -> Response:
+    edition_id = _number(request)
+    with frame.site.store.read() as tx:
+        edition = editions.get(tx, edition_id)
+        if edition is None:
             raise HTTPException(404)
-        if not done:
-            return problems.problem(
-                site,
-                request,
-                409,
-                what="That came too late",
-                todo="The edition is in another state by now: go back and reload the page.",
-            )
-        return back(request, form, edition_id)
+        progress = deliveries.watch(tx, edition_id, now=frame.site.now())
+        doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=DOUBTS)
+        said = deliveries.replies(tx, edition_id)
+        complaints = feedback.complaint_rate(tx, frame.site.settings, edition_id)
+        counted = tracking.of_edition(tx, edition_id)
+    values = {
+        "title": f"{edition.title} · No. {edition.number}",
+        "robots": "noindex",
+        "token": frame.token.value,
+        "edition": edition_view(edition, root_of(request)) | {"sending": progress_view(progress)},
+        "complaints": complaint_view(complaints),
+        "tallies": tally_view(counted),
+        "doubts": [
+            {"id": row.id, "address": row.address, "attempts": row.attempts, "reply": row.reply or ""} for row in doubts
+        ],
+        "replies": [reply_view(*row) for row in said],
+    }
+    return frame.page(request, "desk/edition.html", values, cache=NEVER_KEPT)
 
-    def settle(request: Request, form: FormData) -> Response:
-        delivery_id, how = number(request), request.path_params["how"]
-        if how not in ("sent", "failed", "resend"):
-            raise HTTPException(404)
-        with site.store.read() as tx:
-            row = deliveries.get(tx, delivery_id)
-        if row is None:
-            raise HTTPException(404)
-        try:
-            delivery.settle(site.store, delivery_id, cast(Settlement, how), now=site.now().timestamp())
-        except DeliveryError as error:
-            return problems.problem(site, request, 409, what="That is settled already", todo=str(error))
-        return back(request, form, row.edition_id)
 
-    def back(request: Request, form: FormData, edition_id: int) -> Response:
-        """To the page that the button was on; 303, so that a reload does not click again."""
-        root = root_of(request)
-        return RedirectResponse(
-            f"{root}/#edition" if form.get("from") == "home" else f"{root}/desk/editions/{edition_id}", 303
+def act(frame: Frame, request: Request, form: FormData) -> Response:
+    edition_id, action = _number(request), request.path_params["action"]
+    if action == "pause":
+        done = delivery.pause(frame.site.store, edition_id)
+    elif action == "resume":
+        done = delivery.resume(frame.site.store, edition_id)
+    elif action == "cancel":
+        done = delivery.cancel(frame.site.store, edition_id)
+    elif action == "retry":
+        done = delivery.retry_failed(frame.site.store, edition_id, now=frame.site.now()) > 0
+    else:
+        raise HTTPException(404)
+    if not done:
+        return problems.problem(
+            frame,
+            request,
+            409,
+            what="That came too late",
+            todo="The edition is in another state by now: go back and reload the page.",
         )
+    return _back(request, form, edition_id)
 
-    return [
-        Route("/desk/editions/{id}", desk_page(site, one)),
-        form_route("/desk/editions/{id}/{action}", desk_form(site, act)),
-        form_route("/desk/deliveries/{id}/{how}", desk_form(site, settle)),
-    ]
+
+def settle(frame: Frame, request: Request, form: FormData) -> Response:
+    delivery_id, how = _number(request), request.path_params["how"]
+    if how not in ("sent", "failed", "resend"):
+        raise HTTPException(404)
+    with frame.site.store.read() as tx:
+        row = deliveries.get(tx, delivery_id)
+    if row is None:
+        raise HTTPException(404)
+    try:
+        delivery.settle(frame.site.store, delivery_id, cast(Settlement, how), now=frame.site.now())
+    except DeliveryError as error:
+        return problems.problem(frame, request, 409, what="That is settled already", todo=str(error))
+    return _back(request, form, row.edition_id)
+
+
+def _back(request: Request, form: FormData, edition_id: int) -> Response:
+    """To the page that the button was on; 303, so that a reload does not click again."""
+    root = root_of(request)
+    return RedirectResponse(
+        f"{root}/#edition" if form.get("from") == "home" else f"{root}/desk/editions/{edition_id}", 303
+    )
+
+
+ROUTES = (
+    Get("/desk/editions/{id}", edition_page, DESK),
+    PostForm("/desk/editions/{id}/{action}", act, DESK),
+    PostForm("/desk/deliveries/{id}/{how}", settle, DESK),
+)

@@ -13,17 +13,17 @@ import time
 from collections.abc import Callable
 
 import httpx
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.mail.feedback.reports import Event
 from publisher.mail.feedback.webhooks import Refused, mailgun, postmark, sendgrid, ses
 from publisher.subscribers import feedback
 from publisher.subscribers.personal_links import keyring_of
-from publisher.web.frame.frame import Site
+from publisher.web.frame.access import PROVIDER
+from publisher.web.frame.frame import Frame
 from publisher.web.frame.problems import problem
+from publisher.web.frame.routes import PostBody
 
 CERTIFICATE_SECONDS = 86_400.0
 MAX_CERTIFICATE = 64 * 1024
@@ -31,64 +31,47 @@ MAX_CERTIFICATE = 64 * 1024
 log = logging.getLogger(__name__)
 
 
-def routes(site: Site, fetch: ses.Fetch | None = None) -> list[BaseRoute]:
-    """The routes of this part; ``fetch`` stands in for the network in tests."""
-    get = fetch or Certificates().get
-
-    def endpoint(read: Callable[[Request, bytes], list[Event]]) -> Callable[[Request], object]:
-        async def handler(request: Request) -> Response:
-            body = await request.body()
-            return await run_in_threadpool(_answer, site, request, body, read)
-
-        return handler
-
-    return [
-        Route("/webhooks/mailgun", endpoint(functools.partial(_mailgun, site)), methods=["POST"]),
-        Route("/webhooks/postmark", endpoint(functools.partial(_postmark, site)), methods=["POST"]),
-        Route("/webhooks/sendgrid", endpoint(functools.partial(_sendgrid, site)), methods=["POST"]),
-        Route("/webhooks/ses", endpoint(functools.partial(_ses, site, get)), methods=["POST"]),
-    ]
-
-
 class NotSetUp(Exception):
     """The operator does not use this provider."""
 
 
-def _answer(site: Site, request: Request, body: bytes, read: Callable[[Request, bytes], list[Event]]) -> Response:
+def _take(
+    read: Callable[[Frame, Request, bytes], list[Event]], frame: Frame, request: Request, body: bytes
+) -> Response:
     try:
-        events = read(request, body)
+        events = read(frame, request, body)
     except NotSetUp:
-        return problem(site, request, 404)
+        return problem(frame, request, 404)
     except Refused as refused:
         log.warning("a report to %s was refused: %s", request.url.path, refused)
         return PlainTextResponse("not genuine\n", 401)
-    now = site.now().timestamp()
+    now = frame.site.now()
     for event in events:
-        feedback.record(site.store, site.settings, event, now=now)
+        feedback.record(frame.site.store, frame.site.settings, event, now=now)
     return PlainTextResponse("ok\n")
 
 
-def _mailgun(site: Site, request: Request, body: bytes) -> list[Event]:
-    secret = site.settings.feedback.mailgun_key
+def _mailgun(frame: Frame, request: Request, body: bytes) -> list[Event]:
+    secret = frame.site.settings.feedback.mailgun_key
     if secret is None:
         raise NotSetUp
-    return mailgun.read(body, key=secret.reveal(site.settings.directory), now=site.now().timestamp())
+    return mailgun.read(body, key=secret.reveal(frame.site.settings.directory), now=frame.site.now())
 
 
-def _postmark(site: Site, request: Request, body: bytes) -> list[Event]:
-    wanted = site.settings.feedback
+def _postmark(frame: Frame, request: Request, body: bytes) -> list[Event]:
+    wanted = frame.site.settings.feedback
     if wanted.postmark_password is None:
         raise NotSetUp
     return postmark.read(
         body,
         authorization=request.headers.get("authorization", ""),
         username=wanted.postmark_username,
-        password=wanted.postmark_password.reveal(site.settings.directory),
+        password=wanted.postmark_password.reveal(frame.site.settings.directory),
     )
 
 
-def _sendgrid(site: Site, request: Request, body: bytes) -> list[Event]:
-    key = site.settings.feedback.sendgrid_key
+def _sendgrid(frame: Frame, request: Request, body: bytes) -> list[Event]:
+    key = frame.site.settings.feedback.sendgrid_key
     if not key:
         raise NotSetUp
     return sendgrid.read(
@@ -96,18 +79,26 @@ def _sendgrid(site: Site, request: Request, body: bytes) -> list[Event]:
         signature=request.headers.get(sendgrid.SIGNATURE_HEADER, ""),
         timestamp=request.headers.get(sendgrid.TIMESTAMP_HEADER, ""),
         key=key,
-        now=site.now().timestamp(),
+        now=frame.site.now(),
     )
 
 
-def _ses(site: Site, fetch: ses.Fetch, request: Request, body: bytes) -> list[Event]:
-    topics = site.settings.feedback.ses_topics
+def _ses(frame: Frame, request: Request, body: bytes) -> list[Event]:
+    topics = frame.site.settings.feedback.ses_topics
     if not topics:
         raise NotSetUp
-    found = ses.read(body, topics=topics, fetch=fetch, keyring=keyring_of(site.store), now=site.now().timestamp())
+    found = ses.read(body, topics=topics, fetch=frame.fetch, keyring=keyring_of(frame.site.store), now=frame.site.now())
     if found.confirm_url:
-        fetch(found.confirm_url)
+        frame.fetch(found.confirm_url)
     return list(found.events)
+
+
+ROUTES = (
+    PostBody("/webhooks/mailgun", functools.partial(_take, _mailgun), PROVIDER),
+    PostBody("/webhooks/postmark", functools.partial(_take, _postmark), PROVIDER),
+    PostBody("/webhooks/sendgrid", functools.partial(_take, _sendgrid), PROVIDER),
+    PostBody("/webhooks/ses", functools.partial(_take, _ses), PROVIDER),
+)
 
 
 class Certificates:

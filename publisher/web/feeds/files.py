@@ -1,4 +1,4 @@
-"""Hands out the files under ``state/feeds/``, with the very answers that nginx gives for them.
+"""Hands out the files under ``state/feeds/``, with the very responses that nginx gives for them.
 
 ::
 
@@ -6,7 +6,7 @@
 
 nginx makes an ETag of a file's time and size; so do we, and :mod:`feeds.files` sees to it that the pair never
 stands for two contents. A request may name the ETag of another encoding than the one it would get, or one that
-a proxy rewrote (``W/"…"``, ``"…-gzip"``): both still mean the content that is there, and are answered 304.
+a proxy rewrote (``W/"…"``, ``"…-gzip"``): both still mean the content that is there, and give 304.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 from starlette.requests import Request
@@ -25,8 +25,9 @@ from starlette.responses import Response
 from feeds.deltas import delta
 from feeds.files import ENCODINGS, etag
 from feeds.formats import Format
+from publisher.web.frame.conditions import known_tag, named_tags
 
-#: What an answer depends on besides its address.
+#: What a response depends on besides its address.
 VARY = "Accept-Encoding, Sec-Fetch-Dest, A-IM"
 #: A live feed may be kept for five minutes, a page of its archive for a day.
 LIVE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
@@ -36,7 +37,6 @@ ARCHIVED = "public, max-age=86400, stale-if-error=604800"
 #: (``feed.py``: 200, 302, 304 and 307 only). It bears the name of the library, feedparser, and sends both validators.
 _CHOKES_ON_226 = re.compile(r"rss2email", re.IGNORECASE)
 _LIBRARY = re.compile(r"(universal)?feedparser/", re.IGNORECASE)
-_REWRITTEN = re.compile(r"(-gzip|-br|;gzip|--gzip)(?=\"$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Version:
     modified: int
 
 
-def answer(
+def response(
     request: Request,
     file: Path,
     media_type: str,
@@ -58,7 +58,7 @@ def answer(
     archive: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response | None:
-    """The answer to GET or HEAD of ``file``; None when it is not there.
+    """The response to GET or HEAD of ``file``; None when it is not there.
 
     :param form: and ``history``: of a live feed, which can be asked for as a delta.
     """
@@ -74,16 +74,12 @@ def answer(
         "last-modified": http_date(version.modified),
         "cache-control": ARCHIVED if archive else LIVE,
         "vary": VARY,
-        "access-control-allow-origin": "*",  # feeds are public, and readers run in browsers too
+        "access-control-allow-origin": "*",  # feeds are public, and feed readers run in browsers too
     }
-    asked = named_etags(request.headers.get("if-none-match", ""))
-    known = [tag for tag in _all_etags(file) if tag in asked]
-    if "*" in asked or known:
-        return Response(status_code=304, headers={**common, "etag": known[0] if known else version.etag})
-    if "if-none-match" not in request.headers and not_modified_since(
-        request.headers.get("if-modified-since", ""), version.modified
-    ):
-        return Response(status_code=304, headers=common)
+    known = known_tag(request.headers, [version.etag, *_all_etags(file)], version.modified)
+    if known:
+        return Response(status_code=304, headers={**common, "etag": known})
+    asked = named_tags(request.headers.get("if-none-match", ""))
     if form is not None and history is not None and asked and wants_delta(request):
         plain = _read(file, "")
         cut = delta(history, asked, plain.body, form) if plain else None
@@ -107,27 +103,8 @@ def accepted_encoding(header: str) -> str:
     return next((name for name in ENCODINGS if weights.get(name, weights.get("*", 0.0)) > 0), "")
 
 
-def named_etags(header: str) -> set[str]:
-    """The entity tags of an If-None-Match, compared weakly (RFC 9110 §13.1.2), rewriting by proxies undone."""
-    if header.strip() == "*":
-        return {"*"}
-    tags = re.findall(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")', header)
-    return {_REWRITTEN.sub("", tag) for tag in tags}
-
-
-def not_modified_since(header: str, modified: int) -> bool:
-    """Whether a valid If-Modified-Since is at or after ``modified`` (UTC epoch seconds)."""
-    if not header:
-        return False
-    try:
-        moment = parsedate_to_datetime(header)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() >= modified
-    except (ValueError, TypeError, OverflowError):
-        return False
-
-
 def wants_delta(request: Request) -> bool:
-    """Whether the reader takes ``feed`` deltas (RFC 3229 §10.5.3) and is known not to choke on them."""
+    """Whether the feed reader takes ``feed`` deltas (RFC 3229 §10.5.3) and is known not to choke on them."""
     manipulations = [part.strip().lower() for part in request.headers.get("a-im", "").split(",")]
     wanted = any(re.fullmatch(r"feed\s*(;\s*q\s*=\s*(?!0(\.0*)?$)[01](\.\d*)?)?", each) for each in manipulations)
     agent = request.headers.get("user-agent", "")

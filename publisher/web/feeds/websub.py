@@ -1,18 +1,19 @@
-"""Our WebSub hub's door: ``POST /websub`` (W3C WebSub §5.1). What is asked is noted; the worker verifies it."""
+"""Our WebSub hub's address: ``POST /websub`` (W3C WebSub §5.1). What is asked is noted; the worker verifies it."""
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from publisher.web.frame.frame import NEVER_KEPT, Site
+from publisher.web.frame.access import ANYBODY
+from publisher.web.frame.frame import NEVER_KEPT, Frame
+from publisher.web.frame.routes import Get, PostForm
 from publisher.websub import hub
 
-#: Seconds after which a refused subscriber may ask again.
-BUSY = 60
+#: After how many seconds a refused subscriber may ask again.
+BUSY_SECONDS = 60
 ABOUT = (
     "This is the WebSub hub of {title}.\n\n"
     "Subscribe with a POST of hub.mode, hub.topic and hub.callback (W3C WebSub, section 5.1).\n"
@@ -20,30 +21,35 @@ ABOUT = (
 )
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    if not site.settings.websub.own_hub:
-        return []
-
-    async def ask(request: Request) -> Response:
-        if request.method != "POST":
-            text = ABOUT.format(title=site.publication.title, home=site.absolute("/feeds"))
-            return PlainTextResponse(text, headers={"cache-control": "public, max-age=3600"})
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-            raise HTTPException(415)
-        async with request.form(max_fields=50) as form:
-            fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        return await run_in_threadpool(_noted, site, fields)
-
-    return [Route("/websub", ask, methods=["GET", "POST"])]
+def about(frame: Frame, request: Request) -> Response:
+    _require_hub(frame)
+    text = ABOUT.format(title=frame.publication.title, home=frame.absolute("/feeds"))
+    return PlainTextResponse(text, headers={"cache-control": "public, max-age=3600"})
 
 
-def _noted(site: Site, fields: dict[str, str]) -> Response:
+def ask(frame: Frame, request: Request, form: FormData) -> Response:
+    """A subscription is asked for, or its end."""
+    _require_hub(frame)
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise HTTPException(415)
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     headers = {"cache-control": NEVER_KEPT}
     try:
-        with site.store.begin() as tx:
-            hub.request(tx, site.settings, fields, now=site.now().timestamp())
+        with frame.site.store.begin() as tx:
+            hub.request(tx, frame.site.settings, fields, now=frame.site.now())
     except hub.BadRequest as error:
         return PlainTextResponse(f"{error}\n", 400, headers)
     except hub.HubBusy as error:
-        return PlainTextResponse(f"{error}\n", 503, {**headers, "retry-after": str(BUSY)})
+        return PlainTextResponse(f"{error}\n", 503, {**headers, "retry-after": str(BUSY_SECONDS)})
     return PlainTextResponse("Accepted: the callback will be asked.\n", 202, headers)
+
+
+def _require_hub(frame: Frame) -> None:
+    if not frame.site.settings.websub.own_hub:
+        raise HTTPException(404)
+
+
+ROUTES = (
+    Get("/websub", about, ANYBODY),
+    PostForm("/websub", ask, ANYBODY),
+)

@@ -1,8 +1,8 @@
-"""What every part of the web room is given: the settings, the store and one way to answer with a page.
+"""What every part of the web room is given: the open site, and one way to make a page.
 
 ::
 
-    routes(site) ─→ handler(request) ─→ site.page(request, "web/article.html", view) ─→ HTML + ETag, or 304
+    ROUTES ─→ handler(frame, request) ─→ frame.page(request, "web/article.html", view) ─→ HTML + ETag, or 304
 
 A handler is a plain function (Starlette runs it on a thread), reads in one short transaction, decides what to
 show as plain values (:mod:`publisher.web.site.views`) and hands them to a template. Links inside pages are paths
@@ -16,7 +16,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -25,11 +24,12 @@ from starlette.responses import Response
 from feeds import AlternateLink
 from publisher.lib.direction import direction
 from publisher.model import Publication
+from publisher.pipeline.site import Site
 from publisher.rendering.pages import Pages
-from publisher.settings import Settings
-from publisher.store import Store
 from publisher.web.frame.assets import Assets
 from publisher.web.frame.body import Origins
+from publisher.web.frame.conditions import known_tag
+from publisher.web.frame.limits import Downloads, Lately
 from publisher.web.frame.security import FormToken, content_security_policy, is_local
 
 T = TypeVar("T")
@@ -50,43 +50,60 @@ class NavLink:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One site as the web room sees it.
+def _no_network(url: str) -> bytes:
+    raise OSError(f"{url} was not fetched: this frame was given no network")
 
-    ``sections`` and ``alternates`` are asked for at each page; parts that know more replace them
-    (see :func:`publisher.web.app.create_app`).
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every handler is given: the open site, and what all pages have in common.
+
+    ``sections`` and ``alternates`` are asked for at each page (see :func:`publisher.web.app.create_app`).
     """
 
-    settings: Settings
-    store: Store
+    site: Site
     publication: Publication
     pages: Pages
     assets: Assets
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    downloads: Downloads
+    #: Subscriber counts of aggregators that were written lately, by feed and aggregator.
+    claims: Lately[tuple[str, str], int] = field(default_factory=Lately)
     token: FormToken = field(default_factory=FormToken)
     sections: Callable[[], tuple[NavLink, ...]] = lambda: ()
     alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: ()
     #: Links at the foot of every page: subscribe, feeds, editions.
     foot: tuple[NavLink, ...] = ()
+    #: Fetches what a mail provider signs with.
+    fetch: Callable[[str], bytes] = _no_network
 
     @classmethod
-    def of(cls, settings: Settings, store: Store, **more: Any) -> Site:
-        """The site of ``settings``; templates and style are read once."""
-        publication = settings.as_publication()
+    def of(
+        cls,
+        site: Site,
+        *,
+        sections: Callable[[], tuple[NavLink, ...]] = lambda: (),
+        alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: (),
+        foot: tuple[NavLink, ...] = (),
+        fetch: Callable[[str], bytes] = _no_network,
+    ) -> Frame:
+        """The frame of ``site``; templates and style are read once."""
+        settings, publication = site.settings, site.settings.as_publication()
         return cls(
-            settings=settings,
-            store=store,
+            site=site,
             publication=publication,
             pages=Pages(publication, settings.directory),
             assets=Assets.build(settings.directory, publication.title, settings.design),
-            **more,
+            downloads=Downloads(settings.feed.downloads_per_minute),
+            sections=sections,
+            alternates=alternates,
+            foot=foot,
+            fetch=fetch,
         )
 
     @property
     def policy(self) -> str:
         """The Content-Security-Policy of an ordinary page."""
-        return content_security_policy(self.settings.web.image_hosts)
+        return content_security_policy(self.site.settings.web.image_hosts)
 
     def absolute(self, path: str) -> str:
         """The public address of a path of ours."""
@@ -94,11 +111,11 @@ class Site:
 
     def is_desk(self, request: Request) -> bool:
         """Whether the request may see the operator's desk; see :func:`publisher.web.frame.security.is_local`."""
-        return self.settings.web.desk == "local" and is_local(request.scope)
+        return self.site.settings.web.desk == "local" and is_local(request.scope)
 
     def origins(self, request: Request) -> Origins:
         """Which pictures a page may load; for :func:`publisher.web.frame.body.page_body`."""
-        return Origins(self.publication.base_url, root_of(request), self.settings.web.image_hosts)
+        return Origins(self.publication.base_url, root_of(request), self.site.settings.web.image_hosts)
 
     def frame(self, request: Request) -> dict[str, Any]:
         """What ``_base.html`` needs on every page, as ``frame``."""
@@ -109,7 +126,7 @@ class Site:
             "language": publication.language,
             "direction": direction(publication.language),
             "rights": publication.copyright,
-            "logo": Origins(publication.base_url, root, self.settings.web.image_hosts).local(publication.logo_url)
+            "logo": Origins(publication.base_url, root, self.site.settings.web.image_hosts).local(publication.logo_url)
             if publication.logo_url
             else None,
             "root": root,
@@ -117,7 +134,7 @@ class Site:
             "icon": root + self.assets.icon.path,
             "sections": [{"label": link.label, "href": root + link.href} for link in self.sections()],
             "foot": [{"label": link.label, "href": root + link.href} for link in self.foot],
-            "indexed": self.settings.web.indexed,
+            "indexed": self.site.settings.web.indexed,
             "path": request.scope["path"].removeprefix(root),
         }
 
@@ -151,22 +168,22 @@ class Site:
         response = Response(html, status, dict(headers or {}), media_type="text/html; charset=utf-8")
         response.headers.setdefault("cache-control", cache)
         if frames:
-            policy = content_security_policy(self.settings.web.image_hosts, frames=True)
+            policy = content_security_policy(self.site.settings.web.image_hosts, frames=True)
             response.headers["content-security-policy"] = policy
         return conditional(request, response) if status == 200 and cache != NEVER_KEPT else response
 
 
 def remembered(ask: Callable[[], T], seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], T]:
-    """``ask``, asked again only when its answer is older than ``seconds``: for what every page shows."""
+    """``ask``, called again only when its result is older than ``seconds``: for what every page shows."""
     kept: list[tuple[float, T]] = []
 
-    def answer() -> T:
+    def recent() -> T:
         now = clock()
         if not kept or now - kept[-1][0] > seconds:
-            kept[:] = [(now, ask())]  # two threads may both ask; either answer is good
+            kept[:] = [(now, ask())]  # two threads may both ask; either result is good
         return kept[-1][1]
 
-    return answer
+    return recent
 
 
 def root_of(request: Request) -> str:
@@ -175,11 +192,10 @@ def root_of(request: Request) -> str:
 
 
 def conditional(request: Request, response: Response) -> Response:
-    """Give a complete answer its strong ETag, and answer 304 where the visitor has it already (RFC 9110 §13)."""
+    """Give a complete response its strong ETag, or make it a 304 where the visitor has it already (RFC 9110 §13)."""
     tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     response.headers["etag"] = tag
-    known = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
-    if request.method in ("GET", "HEAD") and (tag in known or "*" in known):
+    if request.method in ("GET", "HEAD") and known_tag(request.headers, [tag]):
         # The policy too: a 304's headers replace those of the copy that the browser keeps.
         kept = {k: v for k, v in response.headers.items() if k not in ("content-length", "content-type")}
         return Response(status_code=304, headers=kept)

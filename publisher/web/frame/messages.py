@@ -21,11 +21,11 @@ from email.message import Message
 from publisher.lib.text import one_line, scrub
 
 #: Bytes of a file that are read; a digest is refused at a fiftieth of this.
-MOST_BYTES = 5_000_000
+MAX_BYTES = 5_000_000
 #: Parts that are looked at, however deeply they are nested.
-MOST_PARTS = 60
+MAX_PARTS = 60
 #: Characters of the headers that are shown.
-MOST_HEADER = 20_000
+MAX_HEADER = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class ShownMessage:
 
 def read_message(raw: bytes) -> ShownMessage:
     """What is worth showing of a message; whatever cannot be read is empty, and nothing is raised."""
-    raw = raw[:MOST_BYTES].replace(b"\r\n", b"\n")
-    block = raw.partition(b"\n\n")[0][:MOST_HEADER].decode("utf-8", "replace")
+    raw = raw[:MAX_BYTES].replace(b"\r\n", b"\n")
+    block = raw.partition(b"\n\n")[0][:MAX_HEADER].decode("utf-8", "replace")
     message = _parse(raw)
     found = {"text/plain": "", "text/html": ""}
     for part in _leaves(message):
@@ -73,12 +73,12 @@ def _parse(raw: bytes) -> Message:
 
 def _leaves(message: Message) -> Iterator[Message]:
     waiting, seen = [message], 0
-    while waiting and seen < MOST_PARTS:
+    while waiting and seen < MAX_PARTS:
         part = waiting.pop(0)
         seen += 1
         inner = part.get_payload()
         if part.is_multipart() and isinstance(inner, list):
-            waiting[:0] = [each for each in inner[:MOST_PARTS] if isinstance(each, Message)]
+            waiting[:0] = [each for each in inner[:MAX_PARTS] if isinstance(each, Message)]
         else:
             yield part
 

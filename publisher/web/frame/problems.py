@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 
 from publisher.errors import MastheadError
-from publisher.web.frame.frame import NEVER_KEPT, Site, root_of
+from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
 from publisher.web.frame.security import security_headers
 
 log = logging.getLogger(__name__)
@@ -43,17 +43,23 @@ def wants_json(request: Request) -> bool:
     )
 
 
-def problem(site: Site, request: Request, status: int, *, what: str = "", todo: str = "") -> Response:
+def problem(frame: Frame, request: Request, status: int, *, what: str = "", todo: str = "") -> Response:
     """The page (or JSON) of one error; ``what`` and ``todo`` replace the usual words."""
     usual_what, usual_todo = WORDS.get(status, WORDS[400] if status < 500 else WORDS[500])
     what, todo = what or usual_what, todo or usual_todo
     if wants_json(request):
         return JSONResponse({"error": what, "todo": todo}, status, {"cache-control": NEVER_KEPT})
     values = {"title": what, "status": status, "what": what, "todo": todo, "robots": "noindex"}
-    return site.page(request, "web/error.html", values, status=status, cache=NEVER_KEPT)
+    return frame.page(request, "web/error.html", values, status=status, cache=NEVER_KEPT)
 
 
-def handlers(site: Site) -> dict[int | type[Exception], Callable[[Request, Exception], Response]]:
+def void_link(frame: Frame, request: Request) -> Response:
+    """A personal link that is not genuine, too old or of somebody who was erased: all look alike."""
+    todo = "Take the link from the newest mail, or subscribe again."
+    return problem(frame, request, 404, what="This link is not good any more", todo=todo)
+
+
+def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exception], Response]]:
     """What Starlette calls for an :class:`HTTPException` and for anything unforeseen."""
 
     def refused(request: Request, error: Exception) -> Response:
@@ -62,7 +68,7 @@ def handlers(site: Site) -> dict[int | type[Exception], Callable[[Request, Excep
             moved = without_slash(request)
             if moved is not None:
                 return RedirectResponse(moved, 301)
-        response = problem(site, request, error.status_code)
+        response = problem(frame, request, error.status_code)
         response.headers.update(error.headers or {})
         return response
 
@@ -72,11 +78,11 @@ def handlers(site: Site) -> dict[int | type[Exception], Callable[[Request, Excep
         # This answer is made outside all middleware, so it brings the headers itself. The frame may be what
         # broke (a locked database, a template): then the plainest page there is.
         try:
-            response = problem(site, request, 500)
+            response = problem(frame, request, 500)
         except Exception:
             response = Response("<!doctype html><title>500</title><p>Something broke on our side.", 500)
             response.headers["content-type"] = "text/html; charset=utf-8"
-        for name, value in security_headers(request.scope, site.policy).items():
+        for name, value in security_headers(request.scope, frame.policy).items():
             response.headers.setdefault(name, value)
         return response
 

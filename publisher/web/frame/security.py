@@ -23,25 +23,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from publisher.web.frame.visitors import visitor_of
+
 #: Largest request body in bytes, by path prefix; the first that fits counts.
 BODY_LIMITS: tuple[tuple[str, int], ...] = (("/webhooks/", 1_048_576), ("", 65_536))
-
-#: Any of these means that a proxy stands between, so the peer's address is not the visitor's.
-FORWARDING_HEADERS = (
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fly-client-ip",
-)
 
 
 def content_security_policy(image_hosts: Iterable[str] = (), *, frames: bool = False) -> str:
@@ -167,19 +152,8 @@ def is_loopback_host(host: str) -> bool:
 
 def is_local(scope: Scope) -> bool:
     """Whether a request was made by a program on this very machine, to this machine's own name."""
-    client = scope.get("client")
-    try:
-        near = client is not None and ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        near = False
-    headers = Headers(scope=scope)
-    hosts = headers.getlist("host")
-    return (
-        near
-        and len(hosts) == 1
-        and is_loopback_host(hosts[0])
-        and not any(name in headers for name in FORWARDING_HEADERS)
-    )
+    hosts = Headers(scope=scope).getlist("host")
+    return visitor_of(scope).here and len(hosts) == 1 and is_loopback_host(hosts[0])
 
 
 def same_origin(request: Request) -> bool:

@@ -9,7 +9,7 @@
     /view/{token}                  the link in a mail; leads to the address above
 
 The mail's page is compiled from the same bytes that were sent; personal places are filled with values that
-mean any reader. It runs in a sandbox (facts/mail.md §4: an archive's HTML once took over its administrators).
+name nobody. It runs in a sandbox (facts/mail.md §4: an archive's HTML once took over its administrators).
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.lib import tokens
+from publisher.lib.tokens import Purpose
 from publisher.mail.compiled import CompiledEdition, Recipient
 from publisher.model import Edition, EditionStatus
 from publisher.store import editions
-from publisher.store.keys import keyring
-from publisher.web.frame.frame import Site, root_of
+from publisher.subscribers.personal_links import keyring_of
+from publisher.web.frame.access import ANYBODY, by_token
+from publisher.web.frame.frame import Frame, root_of
 from publisher.web.frame.mailview import mail_response
 from publisher.web.frame.messages import read_message
 from publisher.web.frame.paths import edition_mail_path, edition_path
+from publisher.web.frame.routes import Get
 from publisher.web.site.pages import page_number, pager, place_of, website
 from publisher.web.site.views import card
 
@@ -39,24 +41,24 @@ from publisher.web.site.views import card
 PUBLIC = (EditionStatus.SENDING, EditionStatus.PAUSED, EditionStatus.DONE)
 
 
-def anybody(site: Site, edition: Edition, variant: str = "") -> Recipient:
-    """Values for the personal places that are true of every reader and secret of none."""
+def anybody(frame: Frame, edition: Edition, variant: str = "") -> Recipient:
+    """Values for the personal places that are true of every subscriber and secret of none."""
     return Recipient(
         key="web",
-        address="reader@example.org",
-        unsubscribe_url=site.absolute("/subscribe"),
-        preferences_url=site.absolute("/subscribe"),
-        web_url=site.absolute(edition_mail_path(edition.id, variant)),
+        address="subscriber@example.org",
+        unsubscribe_url=frame.absolute("/subscribe"),
+        preferences_url=frame.absolute("/subscribe"),
+        web_url=frame.absolute(edition_mail_path(edition.id, variant)),
         date=edition.created,
     )
 
 
-def public_html(site: Site, edition: Edition, compiled: bytes, variant: str = "") -> str:
+def public_html(frame: Frame, edition: Edition, compiled: bytes, variant: str = "") -> str:
     """The HTML of a compiled variant, addressed to nobody.
 
     :raises DeliveryError: the stored bytes cannot be read.
     """
-    message = CompiledEdition.from_bytes(compiled).message(anybody(site, edition, variant))
+    message = CompiledEdition.from_bytes(compiled).message(anybody(frame, edition, variant))
     return read_message(message).html
 
 
@@ -74,82 +76,85 @@ def edition_view(edition: Edition, root: str) -> dict[str, Any]:
     }
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def wanted(request: Request, tx: Connection) -> Edition:
-        given = request.path_params["id"]
-        if not re.fullmatch(r"[0-9]{1,15}", given):
-            raise HTTPException(404)
-        edition = editions.get(tx, int(given))
-        if edition is None or (edition.status not in PUBLIC and not site.is_desk(request)):
-            raise HTTPException(404)
-        return edition
+def _wanted(frame: Frame, request: Request, tx: Connection) -> Edition:
+    given = request.path_params["id"]
+    if not re.fullmatch(r"[0-9]{1,15}", given):
+        raise HTTPException(404)
+    edition = editions.get(tx, int(given))
+    if edition is None or (edition.status not in PUBLIC and not frame.is_desk(request)):
+        raise HTTPException(404)
+    return edition
 
-    def archive(request: Request) -> Response:
-        size, number, root = site.settings.web.page_size, page_number(request), root_of(request)
-        with site.store.read() as tx:
-            total = editions.count(tx, PUBLIC)
-            rows = editions.listing(tx, statuses=PUBLIC, limit=size, offset=(number - 1) * size)
-            found = [edition for row in rows if (edition := editions.get(tx, row.id)) is not None]
-        pages = max(1, -(-total // size))
-        if number > pages:
-            raise HTTPException(404)
-        values = {
-            "title": "Editions",
-            "total": total,
-            "editions": [edition_view(edition, root) for edition in found],
-            "pager": pager(f"{root}/editions", number, pages),
-            "canonical": site.absolute("/editions") + (f"?page={number}" if number > 1 else ""),
-            "social": website(site, f"Editions · {site.publication.title}", "/editions"),
-        }
-        return site.page(request, "web/editions.html", values)
 
-    def one(request: Request) -> Response:
-        with site.store.read() as tx:
-            edition = wanted(request, tx)
-            has_mail = bool(editions.composed(tx, edition.id, 1))
-        place = place_of(site, request)
-        view = edition_view(edition, place.root)
-        values = {
-            "title": f"{edition.title} · No. {edition.number}",
-            "edition": view,
-            "has_mail": has_mail,
-            "cards": [card(article, place) for article in edition.articles],
-            "canonical": site.absolute(edition_path(edition.id)),
-            "social": website(site, f"{edition.title}, No. {edition.number}", edition_path(edition.id)),
-        }
-        return site.page(request, "web/edition.html", values)
+def edition_list(frame: Frame, request: Request) -> Response:
+    size, number, root = frame.site.settings.web.page_size, page_number(request), root_of(request)
+    with frame.site.store.read() as tx:
+        total = editions.count(tx, PUBLIC)
+        rows = editions.listing(tx, statuses=PUBLIC, limit=size, offset=(number - 1) * size)
+        found = [edition for row in rows if (edition := editions.get(tx, row.id)) is not None]
+    pages = max(1, -(-total // size))
+    if number > pages:
+        raise HTTPException(404)
+    values = {
+        "title": "Editions",
+        "total": total,
+        "editions": [edition_view(edition, root) for edition in found],
+        "pager": pager(f"{root}/editions", number, pages),
+        "canonical": frame.absolute("/editions") + (f"?page={number}" if number > 1 else ""),
+        "social": website(frame, f"Editions · {frame.publication.title}", "/editions"),
+    }
+    return frame.page(request, "web/editions.html", values)
 
-    def mail(request: Request) -> Response:
-        with site.store.read() as tx:
-            edition = wanted(request, tx)
-            given = request.path_params.get("variant", "")
-            name = given or next(iter(editions.composed(tx, edition.id, 1)), "")
-            compiled = editions.variant(tx, edition.id, name)
-        if compiled is None:
-            raise HTTPException(404)
-        html = public_html(site, edition, compiled, given)
-        return mail_response(site, request, html, framed="framed" in request.query_params)
 
-    def view(request: Request) -> Response:
-        """The link in a mail: its token names an edition and a variant, and nobody."""
-        with site.store.begin() as tx:
-            ring = keyring(tx)
-        numbers = tokens.read(ring, tokens.Purpose.WEB_VERSION, request.path_params["token"], 2)
-        if numbers is None:
-            raise HTTPException(404)
-        with site.store.read() as tx:
-            edition = editions.get(tx, numbers[0])
-            names = editions.composed(tx, numbers[0])
-        if edition is None or edition.status not in PUBLIC or not names:
-            raise HTTPException(404)
-        # The address without the token is the one to pass on.
-        variant = str(numbers[1]) if str(numbers[1]) in names else ""
-        return RedirectResponse(root_of(request) + edition_mail_path(edition.id, variant), 302)
+def edition_page(frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        edition = _wanted(frame, request, tx)
+        has_mail = bool(editions.composed(tx, edition.id, 1))
+    place = place_of(frame, request)
+    view = edition_view(edition, place.root)
+    values = {
+        "title": f"{edition.title} · No. {edition.number}",
+        "edition": view,
+        "has_mail": has_mail,
+        "cards": [card(article, place) for article in edition.articles],
+        "canonical": frame.absolute(edition_path(edition.id)),
+        "social": website(frame, f"{edition.title}, No. {edition.number}", edition_path(edition.id)),
+    }
+    return frame.page(request, "web/edition.html", values)
 
-    return [
-        Route("/editions", archive),
-        Route("/editions/{id}", one),
-        Route("/editions/{id}/mail", mail),
-        Route("/editions/{id}/mail/{variant:path}", mail),
-        Route("/view/{token}", view),
-    ]
+
+def edition_mail(frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        edition = _wanted(frame, request, tx)
+        given = request.path_params.get("variant", "")
+        name = given or next(iter(editions.composed(tx, edition.id, 1)), "")
+        compiled = editions.variant(tx, edition.id, name)
+    if compiled is None:
+        raise HTTPException(404)
+    html = public_html(frame, edition, compiled, given)
+    return mail_response(frame, request, html, framed="framed" in request.query_params)
+
+
+def from_mail(frame: Frame, request: Request) -> Response:
+    """The link in a mail: its token names an edition and a variant, and nobody."""
+    ring = keyring_of(frame.site.store)
+    numbers = tokens.read(ring, Purpose.WEB_VERSION, request.path_params["token"], 2)
+    if numbers is None:
+        raise HTTPException(404)
+    with frame.site.store.read() as tx:
+        edition = editions.get(tx, numbers[0])
+        names = editions.composed(tx, numbers[0])
+    if edition is None or edition.status not in PUBLIC or not names:
+        raise HTTPException(404)
+    # The address without the token is the one to pass on.
+    variant = str(numbers[1]) if str(numbers[1]) in names else ""
+    return RedirectResponse(root_of(request) + edition_mail_path(edition.id, variant), 302)
+
+
+ROUTES = (
+    Get("/editions", edition_list, ANYBODY),
+    Get("/editions/{id}", edition_page, ANYBODY),
+    Get("/editions/{id}/mail", edition_mail, ANYBODY),
+    Get("/editions/{id}/mail/{variant:path}", edition_mail, ANYBODY),
+    Get("/view/{token}", from_mail, by_token(Purpose.WEB_VERSION, 2)),
+)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
 import feeds
 from publisher.lib.text import slugify
@@ -26,19 +26,23 @@ from publisher.model import Article
 from publisher.store import articles as shelf
 from publisher.store import topics
 from publisher.store.topics import Kind, Topic
-from publisher.web.frame.frame import Site, root_of
+from publisher.web.frame.access import ANYBODY
+from publisher.web.frame.frame import Frame, root_of
 from publisher.web.frame.paths import article_path, author_path, section_path, tag_path
+from publisher.web.frame.routes import Get
 from publisher.web.site.views import Place, article_view, card, social
 
 #: Articles on the home page: a lead and full rows of two, three or four.
 ON_HOME = 13
 #: Articles offered under one.
 BESIDE = 3
+#: Newest articles that those are chosen from.
+MAX_CANDIDATES = 60
 
 
-def place_of(site: Site, request: Request) -> Place:
+def place_of(frame: Frame, request: Request) -> Place:
     """Where the page of this request is being shown."""
-    return Place(root_of(request), site.origins(request), site.publication)
+    return Place(root_of(request), frame.origins(request), frame.publication)
 
 
 def page_number(request: Request) -> int:
@@ -79,14 +83,14 @@ def related(article: Article, candidates: Sequence[Article], limit: int = BESIDE
     return others[:limit]
 
 
-def website(site: Site, title: str, path: str) -> dict[str, Any]:
+def website(frame: Frame, title: str, path: str) -> dict[str, Any]:
     """The social preview of a page that is no article."""
-    publication = site.publication
+    publication = frame.publication
     return {
         "type": "website",
         "title": title,
         "description": publication.description,
-        "url": site.absolute(path),
+        "url": frame.absolute(path),
         "image": publication.logo_url,
         "image_alt": "",
         "image_width": 0,
@@ -96,92 +100,92 @@ def website(site: Site, title: str, path: str) -> dict[str, Any]:
     }
 
 
-def home(site: Site, request: Request) -> Response:
-    """The front page as every reader sees it."""
-    with site.store.read() as tx:
+def home(frame: Frame, request: Request) -> Response:
+    """The front page as everybody sees it."""
+    with frame.site.store.read() as tx:
         newest = shelf.newest(tx, ON_HOME)
         total = topics.total(tx)
-    cards = [card(article, place_of(site, request)) for article in newest]
+    cards = [card(article, place_of(frame, request)) for article in newest]
     values = {
         "lead": cards[0] if cards else None,
         "cards": cards[1:],
         "total": total,
         "all_href": root_of(request) + "/articles" if total > len(cards) else None,
-        "canonical": site.absolute("/"),
-        "social": website(site, site.publication.title, "/"),
+        "canonical": frame.absolute("/"),
+        "social": website(frame, frame.publication.title, "/"),
     }
-    return site.page(request, "web/home.html", values)
+    return frame.page(request, "web/home.html", values)
 
 
-def feeds_of(site: Site, topic: Topic) -> tuple[feeds.AlternateLink, ...]:
+def feeds_of(frame: Frame, topic: Topic) -> tuple[feeds.AlternateLink, ...]:
     """The feeds of one section, tag or author, in every format that is built."""
     return feeds.autodiscovery(
         feed
-        for feed in feeds.load_catalogue(site.settings.state)
+        for feed in feeds.load_catalogue(frame.site.settings.state)
         if feed.kind == topic.kind and slugify(feed.name) == topic.slug
     )
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def one(request: Request) -> Response:
-        with site.store.read() as tx:
-            article = shelf.by_key(tx, request.path_params["key"])
-            near = shelf.newest(tx, 60) if article else []
-        if article is None:
-            raise HTTPException(404)
-        path = article_path(article)
-        if request.scope["path"].removeprefix(root_of(request)) != unquote(path):
-            return RedirectResponse(root_of(request) + path, 301)
-        targets = site.settings.publication.share_targets
-        view = article_view(article, place_of(site, request), targets=targets, more=related(article, near))
-        values = {
-            "title": article.title,
-            "description": article.summary,
-            "canonical": article.url,
-            "social": social(article, site.publication),
-            "article": view,
-        }
-        return site.page(request, "web/article.html", values)
+def article(frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        found = shelf.by_key(tx, request.path_params["key"])
+        near = shelf.newest(tx, MAX_CANDIDATES) if found else []
+    if found is None:
+        raise HTTPException(404)
+    path = article_path(found)
+    if request.scope["path"].removeprefix(root_of(request)) != unquote(path):
+        return RedirectResponse(root_of(request) + path, 301)
+    targets = frame.site.settings.publication.share_targets
+    view = article_view(found, place_of(frame, request), targets=targets, more=related(found, near))
+    values = {
+        "title": found.title,
+        "description": found.summary,
+        "canonical": found.url,
+        "social": social(found, frame.publication),
+        "article": view,
+    }
+    return frame.page(request, "web/article.html", values)
 
-    def listing(request: Request, topic: Topic | None, heading: str, path: str) -> Response:
-        size, number = site.settings.web.page_size, page_number(request)
-        with site.store.read() as tx:
-            total = topic.articles if topic else topics.total(tx)
-            found = topics.articles(tx, topic, limit=size, offset=(number - 1) * size)
-        pages = max(1, math.ceil(total / size))
-        if number > pages:
-            raise HTTPException(404)
-        place = place_of(site, request)
-        values = {
-            "title": heading if number == 1 else f"{heading}, page {number}",
-            "heading": heading,
-            "kind": topic.kind.capitalize() if topic else "",
-            "total": total,
-            "cards": [card(article, place) for article in found],
-            "pager": pager(place.root + path, number, pages),
-            "canonical": site.absolute(path) + (f"?page={number}" if number > 1 else ""),
-            "social": website(site, f"{heading} · {site.publication.title}", path),
-        }
-        return site.page(request, "web/list.html", values, alternates=feeds_of(site, topic) if topic else ())
 
-    def everything(request: Request) -> Response:
-        return listing(request, None, "All articles", "/articles")
+def _listing(frame: Frame, request: Request, topic: Topic | None, heading: str, path: str) -> Response:
+    size, number = frame.site.settings.web.page_size, page_number(request)
+    with frame.site.store.read() as tx:
+        total = topic.articles if topic else topics.total(tx)
+        found = topics.articles(tx, topic, limit=size, offset=(number - 1) * size)
+    pages = max(1, math.ceil(total / size))
+    if number > pages:
+        raise HTTPException(404)
+    place = place_of(frame, request)
+    values = {
+        "title": heading if number == 1 else f"{heading}, page {number}",
+        "heading": heading,
+        "kind": topic.kind.capitalize() if topic else "",
+        "total": total,
+        "cards": [card(article, place) for article in found],
+        "pager": pager(place.root + path, number, pages),
+        "canonical": frame.absolute(path) + (f"?page={number}" if number > 1 else ""),
+        "social": website(frame, f"{heading} · {frame.publication.title}", path),
+    }
+    return frame.page(request, "web/list.html", values, alternates=feeds_of(frame, topic) if topic else ())
 
-    def by(kind: Kind, path_of: Callable[[str], str]) -> Callable[[Request], Response]:
-        def handler(request: Request) -> Response:
-            with site.store.read() as tx:
-                topic = topics.find(tx, kind, request.path_params["slug"])
-            if topic is None:
-                raise HTTPException(404)
-            return listing(request, topic, topic.name, path_of(topic.name))
 
-        return handler
+def articles(frame: Frame, request: Request) -> Response:
+    return _listing(frame, request, None, "All articles", "/articles")
 
-    return [
-        Route("/articles", everything),
-        Route("/articles/{key}", one),
-        Route("/articles/{key}/{slug}", one),
-        Route("/sections/{slug}", by("section", section_path)),
-        Route("/tags/{slug}", by("tag", tag_path)),
-        Route("/authors/{slug}", by("author", author_path)),
-    ]
+
+def _by(kind: Kind, path_of: Callable[[str], str], frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        topic = topics.find(tx, kind, request.path_params["slug"])
+    if topic is None:
+        raise HTTPException(404)
+    return _listing(frame, request, topic, topic.name, path_of(topic.name))
+
+
+ROUTES = (
+    Get("/articles", articles, ANYBODY),
+    Get("/articles/{key}", article, ANYBODY),
+    Get("/articles/{key}/{slug}", article, ANYBODY),
+    Get("/sections/{slug}", partial(_by, "section", section_path), ANYBODY),
+    Get("/tags/{slug}", partial(_by, "tag", tag_path), ANYBODY),
+    Get("/authors/{slug}", partial(_by, "author", author_path), ANYBODY),
+)

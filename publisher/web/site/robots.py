@@ -10,15 +10,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.errors import StoreError
 from publisher.store import topics
-from publisher.web.frame.frame import NEVER_KEPT, Site, conditional
+from publisher.web.frame.access import ANYBODY
+from publisher.web.frame.frame import NEVER_KEPT, Frame, conditional
 from publisher.web.frame.paths import keyed_path
+from publisher.web.frame.routes import Get
 
 #: sitemaps.org: at most this many addresses in one file.
-MOST_ADDRESSES = 50_000
+MAX_ADDRESSES = 50_000
 
 
 def sitemap(addresses: Iterable[tuple[str, datetime | None]]) -> str:
@@ -29,7 +30,7 @@ def sitemap(addresses: Iterable[tuple[str, datetime | None]]) -> str:
         rows.append(f"<url><loc>{escape(address)}</loc>{when}</url>\n")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        + "".join(rows[:MOST_ADDRESSES])
+        + "".join(rows[:MAX_ADDRESSES])
         + "</urlset>\n"
     )
 
@@ -38,38 +39,44 @@ def _instant(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    def robots(request: Request) -> Response:
-        if site.settings.web.indexed:
-            # Personal pages are no secret to a crawler that has no link to them, but it has no business there.
-            kept_out = "Disallow: /preferences\nDisallow: /unsubscribe\n"
-            rules = f"User-agent: *\n{kept_out}\nSitemap: {site.absolute('/sitemap.xml')}\n"
-        else:
-            rules = "User-agent: *\nDisallow: /\n"
-        return conditional(request, PlainTextResponse(rules, headers={"cache-control": "public, max-age=3600"}))
+def robots(frame: Frame, request: Request) -> Response:
+    if frame.site.settings.web.indexed:
+        # Personal pages are no secret to a crawler that has no link to them, but it has no business there.
+        kept_out = "Disallow: /preferences\nDisallow: /unsubscribe\n"
+        rules = f"User-agent: *\n{kept_out}\nSitemap: {frame.absolute('/sitemap.xml')}\n"
+    else:
+        rules = "User-agent: *\nDisallow: /\n"
+    return conditional(request, PlainTextResponse(rules, headers={"cache-control": "public, max-age=3600"}))
 
-    def addresses(request: Request) -> Response:
-        with site.store.read() as tx:
-            found = topics.addresses(tx, MOST_ADDRESSES - 1)
-        newest = max((row[4] for row in found), default=None)
-        rows = [(site.absolute("/"), _instant(newest))]
-        # An article whose canonical address is elsewhere belongs into that site's map.
-        rows += [
-            (url, _instant(updated))
-            for key, slug, title, url, updated in found
-            if url == site.absolute(keyed_path(key, slug, title))
-        ]
-        response = Response(sitemap(rows), media_type="application/xml")
-        response.headers["cache-control"] = "public, max-age=600"
-        return conditional(request, response)
 
-    def health(request: Request) -> Response:
-        """200 when the database answers, 503 when not; says nothing else."""
-        try:
-            with site.store.read() as tx:
-                tx.execute(text("SELECT 1"))
-        except (StoreError, SQLAlchemyError):
-            return PlainTextResponse("database unreachable\n", 503, {"cache-control": NEVER_KEPT})
-        return PlainTextResponse("ok\n", headers={"cache-control": NEVER_KEPT})
+def addresses(frame: Frame, request: Request) -> Response:
+    with frame.site.store.read() as tx:
+        found = topics.addresses(tx, MAX_ADDRESSES - 1)
+    newest = max((row[4] for row in found), default=None)
+    rows = [(frame.absolute("/"), _instant(newest))]
+    # An article whose canonical address is elsewhere belongs into that site's map.
+    rows += [
+        (url, _instant(updated))
+        for key, slug, title, url, updated in found
+        if url == frame.absolute(keyed_path(key, slug, title))
+    ]
+    response = Response(sitemap(rows), media_type="application/xml")
+    response.headers["cache-control"] = "public, max-age=600"
+    return conditional(request, response)
 
-    return [Route("/robots.txt", robots), Route("/sitemap.xml", addresses), Route("/healthz", health)]
+
+def health(frame: Frame, request: Request) -> Response:
+    """200 when the database can be read, 503 when not; says nothing else."""
+    try:
+        with frame.site.store.read() as tx:
+            tx.execute(text("SELECT 1"))
+    except (StoreError, SQLAlchemyError):
+        return PlainTextResponse("database unreachable\n", 503, {"cache-control": NEVER_KEPT})
+    return PlainTextResponse("ok\n", headers={"cache-control": NEVER_KEPT})
+
+
+ROUTES = (
+    Get("/robots.txt", robots, ANYBODY),
+    Get("/sitemap.xml", addresses, ANYBODY),
+    Get("/healthz", health, ANYBODY),
+)

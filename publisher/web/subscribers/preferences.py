@@ -1,17 +1,16 @@
-"""Everything a reader decides, sees and takes away, behind one link without a password.
+"""Everything a subscriber decides, sees and takes away, behind one link without a password.
 
 ::
 
-    GET /preferences/{token}               shows          POST  saves, in effect with the answer
+    GET /preferences/{token}               shows          POST  saves, in effect with the response
     GET /preferences/{token}/data[.json]   all that is held
     GET /preferences/{token}/erase         asks           POST  erases
 """
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.delivery import wait_until_clear
 from publisher.lib import links
@@ -29,9 +27,10 @@ from publisher.subscribers import personal_data, personal_links, standing
 from publisher.subscribers.guesses import guess_language
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, read_wishes
-from publisher.web.frame.forms import form_route
-from publisher.web.frame.frame import NEVER_KEPT, Site
-from publisher.web.subscribers.answers import say, texts, titles, void_link
+from publisher.web.frame.access import by_token
+from publisher.web.frame.frame import NEVER_KEPT, Frame
+from publisher.web.frame.problems import void_link
+from publisher.web.frame.routes import Get, PostForm
 from publisher.web.subscribers.forms import (
     SUPPRESSED,
     SUPPRESSED_OTHERWISE,
@@ -39,6 +38,7 @@ from publisher.web.subscribers.forms import (
     next_line,
     wishes_form,
 )
+from publisher.web.subscribers.questions import say, texts, titles
 
 #: By whether it is counted who.
 TRACKING_LABELS = {
@@ -47,34 +47,18 @@ TRACKING_LABELS = {
 }
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    """The routes of this part."""
-
-    def bound(handler: Callable[..., Response]) -> Callable[..., Response]:
-        return functools.partial(handler, site)
-
-    return [
-        Route("/preferences/{token}", bound(_preferences_page), methods=["GET", "HEAD"]),
-        form_route("/preferences/{token}", bound(_save)),
-        Route("/preferences/{token}/data", bound(_data_page), methods=["GET", "HEAD"]),
-        Route("/preferences/{token}/data.json", bound(_data_file), methods=["GET", "HEAD"]),
-        Route("/preferences/{token}/erase", bound(_erase_page), methods=["GET", "HEAD"]),
-        form_route("/preferences/{token}/erase", bound(_erase)),
-    ]
+def _holder(frame: Frame, request: Request) -> Standing | None:
+    who = personal_links.subscriber_behind(frame.site.store, Purpose.PREFERENCES, request.path_params["token"])
+    return None if who is None else standing.find(frame.site.store, who, now=frame.site.now())
 
 
-def _reader(site: Site, request: Request) -> Standing | None:
-    who = personal_links.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
-    return None if who is None else standing.find(site.store, who, now=site.now().timestamp())
-
-
-def _preferences_page(site: Site, request: Request) -> Response:
-    found = _reader(site, request)
-    return void_link(site, request) if found is None else _show_preferences(site, request, found)
+def preferences_page(frame: Frame, request: Request) -> Response:
+    found = _holder(frame, request)
+    return void_link(frame, request) if found is None else _show_preferences(frame, request, found)
 
 
 def _show_preferences(
-    site: Site,
+    frame: Frame,
     request: Request,
     found: Standing,
     *,
@@ -82,21 +66,21 @@ def _show_preferences(
     problems: Mapping[str, str] | None = None,
     saved: bool = False,
 ) -> Response:
-    now = site.now()
-    counted = site.settings.tracking
-    with site.store.read() as tx:
-        offered = standing.offered(tx, site.settings)
+    now = frame.site.now_utc()
+    counted = frame.site.settings.tracking
+    with frame.site.store.read() as tx:
+        offered = standing.offered(tx, frame.site.settings)
         due = standing.next_due(tx, found.subscriber.id)
     shown = wishes or found.wishes
-    language = site.publication.language
+    language = frame.publication.language
     shown = replace(shown, language=shown.language or guess_language("", language))
     action = f"/preferences/{request.path_params['token']}"
-    leave = links.unsubscribe_url("", personal_links.keyring_of(site.store), found.subscriber.id)
+    leave = links.unsubscribe_url("", personal_links.keyring_of(frame.site.store), found.subscriber.id)
     values = {
         "title": "What you receive",
         "robots": "noindex",
         "address": found.subscriber.address,
-        "form": wishes_form(shown, offered, titles=titles(site), language=language),
+        "form": wishes_form(shown, offered, titles=titles(frame), language=language),
         "problems": dict(problems or {}),
         "saved": saved,
         "active": found.subscriber.status is SubscriberStatus.CONFIRMED and bool(found.wishes.digests),
@@ -104,64 +88,64 @@ def _show_preferences(
         "next_line": next_line(found, due, language=language, now=now.timestamp()),
         "paused_until": shown.paused_until.isoformat() if shown.paused_until else "",
         "tomorrow": (now.date() + timedelta(days=1)).isoformat(),
-        "tracking_offered": site.settings.tracking.on,
+        "tracking_offered": frame.site.settings.tracking.on,
         "tracking": found.subscriber.tracking,
         "tracking_label": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)],
         "action": action,
         "leave": leave,
     }
-    return site.page(request, "web/preferences.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
+    return frame.page(request, "web/preferences.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
 
 
-def _save(site: Site, request: Request, form: FormData) -> Response:
-    found = _reader(site, request)
+def save(frame: Frame, request: Request, form: FormData) -> Response:
+    found = _holder(frame, request)
     if found is None:
-        return void_link(site, request)
+        return void_link(frame, request)
     raw = texts(form)
-    with site.store.read() as tx:
-        offered = standing.offered(tx, site.settings)
+    with frame.site.store.read() as tx:
+        offered = standing.offered(tx, frame.site.settings)
     start = found.wishes
     if not start.digests and len(offered.digests) == 1:
         start = replace(start, digests=offered.digests)  # saving is how one comes back
-    wishes, problems = read_wishes(raw, offered, start, today=site.now().date())
+    wishes, problems = read_wishes(raw, offered, start, today=frame.site.now_utc().date())
     if problems:
-        return _show_preferences(site, request, found, wishes=wishes, problems=problems)
+        return _show_preferences(frame, request, found, wishes=wishes, problems=problems)
     tracking = "tracking" in raw if "tracking_shown" in raw else None
-    now = site.now().timestamp()
-    after = standing.change(site.store, found.subscriber.id, wishes, now=now, allow_tracking=tracking)
-    return void_link(site, request) if after is None else _show_preferences(site, request, after, saved=True)
+    now = frame.site.now()
+    after = standing.change(frame.site.store, found.subscriber.id, wishes, now=now, allow_tracking=tracking)
+    return void_link(frame, request) if after is None else _show_preferences(frame, request, after, saved=True)
 
 
-def _data_page(site: Site, request: Request) -> Response:
-    data = _held(site, request)
+def data_page(frame: Frame, request: Request) -> Response:
+    data = _held(frame, request)
     if data is None:
-        return void_link(site, request)
+        return void_link(frame, request)
     action = f"/preferences/{request.path_params['token']}"
     values = {"title": "All that is held about you", "robots": "noindex", "groups": data_groups(data), "action": action}
-    return site.page(request, "web/reader_data.html", values, cache=NEVER_KEPT)
+    return frame.page(request, "web/subscriber_data.html", values, cache=NEVER_KEPT)
 
 
-def _data_file(site: Site, request: Request) -> Response:
-    data = _held(site, request)
+def data_file(frame: Frame, request: Request) -> Response:
+    data = _held(frame, request)
     if data is None:
-        return void_link(site, request)
+        return void_link(frame, request)
     headers = {"cache-control": NEVER_KEPT, "content-disposition": 'attachment; filename="my-data.json"'}
     text = json.dumps(data, ensure_ascii=False, indent=2)
     return Response(text, media_type="application/json; charset=utf-8", headers=headers)
 
 
-def _held(site: Site, request: Request) -> dict[str, Any] | None:
-    who = personal_links.subscriber_behind(site.store, Purpose.PREFERENCES, request.path_params["token"])
-    return None if who is None else personal_data.export(site.store, who, now=site.now().timestamp())
+def _held(frame: Frame, request: Request) -> dict[str, Any] | None:
+    who = personal_links.subscriber_behind(frame.site.store, Purpose.PREFERENCES, request.path_params["token"])
+    return None if who is None else personal_data.export(frame.site.store, who, now=frame.site.now())
 
 
-def _erase_page(site: Site, request: Request) -> Response:
-    found = _reader(site, request)
+def erase_page(frame: Frame, request: Request) -> Response:
+    found = _holder(frame, request)
     if found is None:
-        return void_link(site, request)
+        return void_link(frame, request)
     token = request.path_params["token"]
     return say(
-        site,
+        frame,
         request,
         "Erase everything?",
         [
@@ -175,11 +159,22 @@ def _erase_page(site: Site, request: Request) -> Response:
     )
 
 
-def _erase(site: Site, request: Request, form: FormData) -> Response:
-    found = _reader(site, request)
+def erase(frame: Frame, request: Request, form: FormData) -> Response:
+    found = _holder(frame, request)
     if found is None:
-        return void_link(site, request)
+        return void_link(frame, request)
     if form.get("choice") != "erase":
-        return _erase_page(site, request)
-    personal_data.erase(site.store, found.subscriber.id, now=site.now().timestamp(), wait=wait_until_clear)
-    return say(site, request, "Everything is erased", ["You will not hear from us again."])
+        return erase_page(frame, request)
+    personal_data.erase(frame.site.store, found.subscriber.id, now=frame.site.now(), wait=wait_until_clear)
+    return say(frame, request, "Everything is erased", ["You will not hear from us again."])
+
+
+HOLDER = by_token(Purpose.PREFERENCES, 1)
+ROUTES = (
+    Get("/preferences/{token}", preferences_page, HOLDER),
+    PostForm("/preferences/{token}", save, HOLDER),
+    Get("/preferences/{token}/data", data_page, HOLDER),
+    Get("/preferences/{token}/data.json", data_file, HOLDER),
+    Get("/preferences/{token}/erase", erase_page, HOLDER),
+    PostForm("/preferences/{token}/erase", erase, HOLDER),
+)

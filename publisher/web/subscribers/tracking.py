@@ -7,54 +7,53 @@ redirected to what stands in the request.
 from __future__ import annotations
 
 import base64
-import functools
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from publisher.lib.tokens import Purpose
 from publisher.subscribers import tracking
 from publisher.subscribers.personal_links import keyring_of
-from publisher.web.frame.frame import NEVER_KEPT, Site
+from publisher.web.frame.access import by_token
+from publisher.web.frame.frame import NEVER_KEPT, Frame
 from publisher.web.frame.problems import problem
+from publisher.web.frame.routes import Get
 
 #: One transparent pixel.
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    """The routes of this part."""
-    return [
-        Route("/c/{token}/{mark}", functools.partial(_click, site), methods=["GET", "HEAD"]),
-        Route("/o/{token}/{mark}", functools.partial(_open, site), methods=["GET", "HEAD"]),
-    ]
-
-
-def _click(site: Site, request: Request) -> Response:
+def click(frame: Frame, request: Request) -> Response:
     where = tracking.follow(
-        site.store,
-        site.settings,
-        keyring_of(site.store),
+        frame.site.store,
+        frame.site.settings,
+        keyring_of(frame.site.store),
         request.path_params["token"],
         request.path_params["mark"],
         human=tracking.is_human(request.headers, request.method),
-        now=site.now().timestamp(),
+        now=frame.site.now(),
     )
     if where is None:
-        return problem(site, request, 404)
+        return problem(frame, request, 404)
     return Response(status_code=302, headers={"location": where, "cache-control": NEVER_KEPT})
 
 
-def _open(site: Site, request: Request) -> Response:
+def opened(frame: Frame, request: Request) -> Response:
     genuine = tracking.opened(
-        site.store,
-        site.settings,
-        keyring_of(site.store),
+        frame.site.store,
+        frame.site.settings,
+        keyring_of(frame.site.store),
         request.path_params["token"],
         request.path_params["mark"],
         human=tracking.is_human(request.headers, request.method),
-        now=site.now().timestamp(),
+        now=frame.site.now(),
     )
     if not genuine:
-        return problem(site, request, 404)
+        return problem(frame, request, 404)
     return Response(PIXEL, media_type="image/gif", headers={"cache-control": NEVER_KEPT})
+
+
+ROUTES = (
+    Get("/c/{token}/{mark}", click, by_token(Purpose.CLICK, 2)),
+    Get("/o/{token}/{mark}", opened, by_token(Purpose.OPEN, 1)),
+)

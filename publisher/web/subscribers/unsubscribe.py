@@ -1,49 +1,41 @@
 """Leaving: ``GET /unsubscribe/{token}`` asks, ``POST`` does it.
 
 RFC 8058's one click needs no cookie, asks nothing and redirects nowhere; both encodings of a form come in, and a
-second time is answered as the first. When the answer is given, no message starts any more.
+second time gives the same response as the first. Once it is given, no message starts any more.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from publisher.delivery import wait_until_clear
 from publisher.lib.tokens import Purpose
 from publisher.subscribers import leaving, personal_links, standing
 from publisher.subscribers.standing import Standing
-from publisher.web.frame.forms import form_route
-from publisher.web.frame.frame import NEVER_KEPT, Site
-from publisher.web.subscribers.answers import own_link, say, texts, titles, void_link
+from publisher.web.frame.access import by_token
+from publisher.web.frame.frame import NEVER_KEPT, Frame
+from publisher.web.frame.problems import void_link
+from publisher.web.frame.routes import Get, PostForm
+from publisher.web.subscribers.questions import own_link, say, texts, titles
 
 
-def routes(site: Site) -> list[BaseRoute]:
-    """The routes of this part."""
-    return [
-        Route("/unsubscribe/{token}", functools.partial(_leave_page, site), methods=["GET", "HEAD"]),
-        form_route("/unsubscribe/{token}", functools.partial(_leave, site)),
-    ]
+def _leaver(frame: Frame, request: Request) -> int | None:
+    return personal_links.subscriber_behind(frame.site.store, Purpose.UNSUBSCRIBE, request.path_params["token"])
 
 
-def _leaver(site: Site, request: Request) -> int | None:
-    return personal_links.subscriber_behind(site.store, Purpose.UNSUBSCRIBE, request.path_params["token"])
-
-
-def _leave_page(site: Site, request: Request) -> Response:
-    who = _leaver(site, request)
+def leave_page(frame: Frame, request: Request) -> Response:
+    who = _leaver(frame, request)
     if who is None:
-        return void_link(site, request)
-    found = standing.find(site.store, who, now=site.now().timestamp())
+        return void_link(frame, request)
+    found = standing.find(frame.site.store, who, now=frame.site.now())
     if found is None or not found.wishes.digests:
-        return _left(site, request, found)
+        return _left(frame, request, found)
     wishes = found.wishes
-    named = titles(site)
+    named = titles(frame)
     choices = [
         {"name": "topic", "value": name, "label": f"Only stop {name}"}
         for name in (*wishes.sections, *wishes.tags, *wishes.authors)
@@ -54,69 +46,76 @@ def _leave_page(site: Site, request: Request) -> Response:
     if choices:
         buttons.append({"value": "some", "label": "Stop what is ticked", "quiet": True})
     return say(
-        site,
+        frame,
         request,
         "Unsubscribe?",
-        [f"{site.publication.title} will no longer be sent to {found.subscriber.address}."],
+        [f"{frame.publication.title} will no longer be sent to {found.subscriber.address}."],
         action=f"/unsubscribe/{request.path_params['token']}",
         choices=choices,
         buttons=buttons,
-        link=own_link(site, who, "Rather fewer mails, or a pause?"),
+        link=own_link(frame, who, "Rather fewer mails, or a pause?"),
     )
 
 
-def _leave(site: Site, request: Request, form: FormData) -> Response:
-    who = _leaver(site, request)
+def leave(frame: Frame, request: Request, form: FormData) -> Response:
+    who = _leaver(frame, request)
     if who is None:
-        return void_link(site, request)
-    now = site.now().timestamp()
+        return void_link(frame, request)
+    now = frame.site.now()
     if "List-Unsubscribe" in form:  # RFC 8058 §3.2: no cookie, no question, no redirect
-        leaving.leave(site.store, who, now=now, how="one-click", wait=wait_until_clear)
+        leaving.leave(frame.site.store, who, now=now, how="one-click", wait=wait_until_clear)
         return Response(
             "Unsubscribed.\n", media_type="text/plain; charset=utf-8", headers={"cache-control": NEVER_KEPT}
         )
     choice = form.get("choice")
     if choice == "undo":
-        leaving.undo_leave(site.store, who, now=now)
-        return say(site, request, "You are subscribed again", [], link=own_link(site, who))
+        leaving.undo_leave(frame.site.store, who, now=now)
+        return say(frame, request, "You are subscribed again", [], link=own_link(frame, who))
     if choice == "some":
-        return _leave_some(site, request, form, who, now)
+        return _leave_some(frame, request, form, who, now)
     if choice == "all":
-        leaving.leave(site.store, who, now=now, how="page", wait=wait_until_clear)
-        return _left(site, request, standing.find(site.store, who, now=now))
-    return _leave_page(site, request)
+        leaving.leave(frame.site.store, who, now=now, how="page", wait=wait_until_clear)
+        return _left(frame, request, standing.find(frame.site.store, who, now=now))
+    return leave_page(frame, request)
 
 
-def _leave_some(site: Site, request: Request, form: FormData, who: int, now: float) -> Response:
+def _leave_some(frame: Frame, request: Request, form: FormData, who: int, now: float) -> Response:
     raw = texts(form)
     for digest in raw.get("digest", ()):
-        leaving.leave(site.store, who, now=now, how="page", digest=digest, wait=wait_until_clear)
+        leaving.leave(frame.site.store, who, now=now, how="page", digest=digest, wait=wait_until_clear)
     names = frozenset(raw.get("topic", ()))
     if names:
-        leaving.leave_topics(site.store, who, names, now=now, wait=wait_until_clear)
+        leaving.leave_topics(frame.site.store, who, names, now=now, wait=wait_until_clear)
     if not names and "digest" not in raw:
-        return _leave_page(site, request)
-    found = standing.find(site.store, who, now=now)
+        return leave_page(frame, request)
+    found = standing.find(frame.site.store, who, now=now)
     if found is None or not found.wishes.digests:
-        return _left(site, request, found)
-    stopped = ", ".join((*raw.get("topic", ()), *(titles(site).get(name, name) for name in raw.get("digest", ()))))
+        return _left(frame, request, found)
+    stopped = ", ".join((*raw.get("topic", ()), *(titles(frame).get(name, name) for name in raw.get("digest", ()))))
     return say(
-        site,
+        frame,
         request,
         "Done",
         [f"No longer sent to you: {stopped}."],
-        link=own_link(site, who),
+        link=own_link(frame, who),
     )
 
 
-def _left(site: Site, request: Request, found: Standing | None) -> Response:
+def _left(frame: Frame, request: Request, found: Standing | None) -> Response:
     if found is None:
-        return say(site, request, "You are unsubscribed", ["Nothing is sent to you any more."])
+        return say(frame, request, "You are unsubscribed", ["Nothing is sent to you any more."])
     return say(
-        site,
+        frame,
         request,
         "You are unsubscribed",
         [f"Nothing more is sent to {found.subscriber.address}."],
         action=f"/unsubscribe/{request.path_params['token']}",
         buttons=[{"value": "undo", "label": "That was a mistake, undo", "quiet": True}],
     )
+
+
+HOLDER = by_token(Purpose.UNSUBSCRIBE, 2)
+ROUTES = (
+    Get("/unsubscribe/{token}", leave_page, HOLDER),
+    PostForm("/unsubscribe/{token}", leave, HOLDER),
+)

@@ -16,6 +16,7 @@ import uvicorn
 
 import feeds
 from publisher.model import Article
+from publisher.pipeline.site import Site
 from publisher.settings import Settings, load_settings
 from publisher.store import Store, articles, open_store
 from publisher.web.app import create_app
@@ -68,7 +69,7 @@ def serve(site: Path, base_url: Callable[[int], str]) -> Iterator[Published]:
     )
     settings = load_settings(site, {})
     store = open_store(settings.database_url)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, store), log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(create_app(Site(settings, store)), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -26,6 +26,7 @@ from publisher.mail.compiled import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import Transport
 from publisher.model import Article, Author, EditionStatus, Enclosure, Image, RelatedArticle
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import articles, editions, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
@@ -79,7 +80,7 @@ def served(tmp_path_factory):
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     number, names, store, settings = _publish(folder, url)
-    config = uvicorn.Config(create_app(settings, store), log_level="critical", proxy_headers=False)
+    config = uvicorn.Config(create_app(Site(settings, store)), log_level="critical", proxy_headers=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

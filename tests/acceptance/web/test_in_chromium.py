@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.server
 
 PUBLIC = {
-    "home": "/?as=reader",
+    "home": "/?as=visitor",
     "article": "/articles/piece-0/the-quay-keeps-one-book-and-it-is-never-wrong-for-long",
     "plain article": "/articles/piece-1/piece-1-others",
     "all articles": "/articles",
@@ -85,7 +85,7 @@ def test_every_public_page_says_the_same_without_scripts(chromium, served, name)
 def test_dark_mode_is_dark_and_light_mode_light(chromium, served):
     grounds = {}
     for scheme in ("light", "dark"):
-        with looking(chromium, served, "/?as=reader", scheme=scheme) as page:
+        with looking(chromium, served, "/?as=visitor", scheme=scheme) as page:
             grounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert grounds == {"light": "rgb(253, 252, 249)", "dark": "rgb(22, 21, 19)"}
 

@@ -7,19 +7,19 @@ import shutil
 import threading
 import time
 
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from publisher.delivery import Options, drain
 from publisher.lib import links
 from publisher.mail.feedback import Event, Kind
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
+from publisher.pipeline.site import Site
 from publisher.store import articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.subscribers import feedback
 from publisher.subscribers.personal_links import keyring_of
-from publisher.web.frame.frame import Site
-from publisher.web.subscribers import unsubscribe
+from publisher.web.app import application
+from publisher.web.frame.frame import Frame
 from tests import factories
 
 READERS = 400
@@ -48,7 +48,7 @@ def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_p
         edition = editions.create(tx, "digest", "News", [article], now=1.0)
         freezing.freeze(tx, edition, freezing.audience("digest"), now=1.0, chunk_size=100)
     keys = keyring_of(store)
-    client = TestClient(Starlette(routes=unsubscribe.routes(Site.of(settings, store))))
+    client = TestClient(application(Frame.of(Site(settings, store))))
     transport = Slow()
 
     def compose(row_edition, row) -> Outgoing:

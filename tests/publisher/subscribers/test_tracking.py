@@ -7,10 +7,10 @@ import re
 import shutil
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from publisher.lib.tokens import Purpose, issue
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import open_store, subscribers
 from publisher.store import tracking as rows
@@ -18,8 +18,8 @@ from publisher.store.subscribers import NewSubscriber
 from publisher.store.tables import metadata
 from publisher.subscribers import tracking
 from publisher.subscribers.personal_links import keyring_of
-from publisher.web.frame.frame import Site
-from publisher.web.subscribers import tracking as track
+from publisher.web.app import application
+from publisher.web.frame.frame import Frame
 from tests.factories import write_site
 
 HTML = (
@@ -41,7 +41,7 @@ class World:
             subscribers.import_list(tx, [NewSubscriber("ada@example.org"), NewSubscriber("bo@example.org")], now=1.0)
         self.keys = keyring_of(self.store)
         self.client = TestClient(
-            Starlette(routes=track.routes(Site.of(self.settings, self.store))),
+            application(Frame.of(Site(self.settings, self.store))),
             follow_redirects=False,
             client=("203.0.113.9", 1),
         )

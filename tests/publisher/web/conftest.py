@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from publisher.model import Article, Author, Image
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import articles, open_store
 from publisher.web.app import create_app
@@ -75,7 +76,7 @@ def add(store):
 
 @pytest.fixture
 def app(site_dir, store):
-    return create_app(load_settings(site_dir), store)
+    return create_app(Site(load_settings(site_dir), store))
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from publisher.mail.compiled import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import Transport, file_name
 from publisher.model import EditionStatus
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import articles, editions
 from publisher.web.app import create_app
-from publisher.web.frame.messages import MOST_BYTES, read_message
+from publisher.web.frame.messages import MAX_BYTES, read_message
 
 DESK_PAGES = ("/desk/outbox", "/desk/outbox/nothing", "/desk/outbox/nothing/html")
 
@@ -61,8 +62,8 @@ def test_the_operator_sees_articles_feeds_edition_and_outbox_on_the_front_page(n
     assert "List-Unsubscribe: " in tree.xpath("//section[@id='outbox']")[0].text_content()
 
 
-def test_a_reader_sees_no_message_at_the_same_address(far, near, edition):
-    for answer in (far.get("/"), near.get("/?as=reader")):
+def test_a_visitor_sees_no_message_at_the_same_address(far, near, edition):
+    for answer in (far.get("/"), near.get("/?as=visitor")):
         assert answer.status_code == 200
         assert "post.example" not in answer.text
         assert "/desk/" not in answer.text
@@ -81,7 +82,7 @@ def test_the_desk_can_be_switched_off(site_dir, store, edition):
     with (site_dir / "publication.toml").open("a") as file:
         file.write('[web]\ndesk = "off"\n')
     client = TestClient(
-        create_app(load_settings(site_dir), store), base_url="http://127.0.0.1:8000", client=("127.0.0.1", 1)
+        create_app(Site(load_settings(site_dir), store)), base_url="http://127.0.0.1:8000", client=("127.0.0.1", 1)
     )
     assert client.get("/desk/outbox").status_code == 404
     assert "post.example" not in client.get("/").text
@@ -201,7 +202,7 @@ def test_no_file_is_too_odd_to_show(raw):
 def test_an_enormous_or_deep_message_is_cut():
     deep = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n" * 400
     read_message(deep)
-    assert read_message(b"Subject: s\n\n" + b"a" * (MOST_BYTES + 10)).size <= MOST_BYTES
+    assert read_message(b"Subject: s\n\n" + b"a" * (MAX_BYTES + 10)).size <= MAX_BYTES
 
 
 def test_the_link_in_a_mail_leads_to_the_version_without_a_token(far, store, edition):

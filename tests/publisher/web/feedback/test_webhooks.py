@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from publisher.mail.feedback.webhooks import Refused
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import subscribers
 from publisher.store.subscribers import SubscriberStatus
+from publisher.web.app import application
 from publisher.web.feedback import webhooks
-from publisher.web.frame.frame import Site
+from publisher.web.frame.frame import Frame
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FEEDBACK = """
@@ -53,8 +54,8 @@ def client(site_dir, store, monkeypatch, asked):
         asked.append(url)
         raise Refused("no network in a test")
 
-    site = Site.of(load_settings(site_dir), store, now=lambda: NOW)
-    return TestClient(Starlette(routes=webhooks.routes(site, fetch)))
+    site = Site(load_settings(site_dir), store, clock=NOW.timestamp)
+    return TestClient(application(Frame.of(site, fetch=fetch)))
 
 
 def reason(store) -> str:

@@ -12,16 +12,20 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from publisher.pipeline.site import Site
+from publisher.settings import load_settings
+from publisher.web.frame.access import ANYBODY
 from publisher.web.frame.body import Origins, page_body
-from publisher.web.frame.forms import form_route
+from publisher.web.frame.frame import Frame
+from publisher.web.frame.routes import PostForm, bind
 from publisher.web.frame.security import (
-    FORWARDING_HEADERS,
     BodyLimit,
     FormToken,
     is_local,
     is_loopback_host,
     same_origin,
 )
+from publisher.web.frame.visitors import FORWARDING_HEADERS
 from publisher.web.site.files import media_file
 
 
@@ -117,12 +121,16 @@ def test_a_form_token_matches_itself_alone():
 
 
 @pytest.fixture
-def small():
-    def handler(request, form):
+def small(site_dir, store):
+    def handler(frame, request, form):
         return PlainTextResponse(",".join(sorted(form)))
 
+    frame = Frame.of(Site(load_settings(site_dir), store))
     app = Starlette(
-        routes=[form_route("/form", handler), Route("/get", lambda request: PlainTextResponse("got"))],
+        routes=[
+            *bind(frame, [PostForm("/form", handler, ANYBODY)]),
+            Route("/get", lambda request: PlainTextResponse("got")),
+        ],
         middleware=[Middleware(BodyLimit, limits=(("", 100),))],
     )
     return TestClient(app)

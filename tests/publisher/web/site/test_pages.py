@@ -239,13 +239,14 @@ def test_the_style_sheet_is_kept_for_ever_under_a_name_made_of_its_content(far):
 def test_a_publication_under_a_path_links_under_that_path(site_dir, store, add, article_of):
     from starlette.testclient import TestClient
 
+    from publisher.pipeline.site import Site
     from publisher.settings import load_settings
     from publisher.web.app import create_app
 
     file = site_dir / "publication.toml"
     file.write_text(file.read_text().replace("https://slow.example", "https://slow.example/post"))
     add(article_of(1, url="https://slow.example/post/articles/piece-1/piece-number-1"))
-    client = TestClient(create_app(load_settings(site_dir), store), base_url="https://slow.example")
+    client = TestClient(create_app(Site(load_settings(site_dir), store)), base_url="https://slow.example")
     (href,) = page(client.get("/post/")).xpath("//*[contains(@class,'card-title')]/a/@href")
     assert href == "/post/articles/piece-1/piece-number-1"
     assert client.get(href, follow_redirects=False).status_code == 200

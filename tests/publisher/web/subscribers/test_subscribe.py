@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from publisher.lib import links
 from publisher.mail.transports.memory import Transport
+from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import articles, consent, subscribers
 from publisher.store.subscribers import SubscriberStatus
@@ -18,7 +19,7 @@ from publisher.subscribers import personal_links, standing, subscribing
 from publisher.subscribers.notices import send_due_notices
 from publisher.subscribers.wishes import Wishes
 from publisher.web.app import application
-from publisher.web.frame.frame import Site
+from publisher.web.frame.frame import Frame
 from publisher.web.subscribers.subscribe import SCRIPT_PATH
 from tests.publisher.web.conftest import make_article
 
@@ -35,8 +36,8 @@ class World:
         self.settings = load_settings(site_dir)
         self.store = store
         self.transport = Transport()
-        self.site = Site.of(self.settings, store, now=lambda: self.now)
-        self.client = TestClient(application(self.site), raise_server_exceptions=True, follow_redirects=False)
+        self.frame = Frame.of(Site(self.settings, store, clock=lambda: self.now.timestamp()))
+        self.client = TestClient(application(self.frame), raise_server_exceptions=True, follow_redirects=False)
 
     def mail(self) -> list[tuple[str, str]]:
         """``(recipient, decoded message)`` of everything sent by now."""

@@ -1,4 +1,4 @@
-"""What the pages for readers have in common: one question or answer as a page, and the links between them."""
+"""What the pages for subscribers have in common: one question or notice as a page, and the links between them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from starlette.responses import Response
 
 from publisher.lib import links
 from publisher.subscribers import personal_links
-from publisher.web.frame.frame import NEVER_KEPT, Site
-from publisher.web.frame.problems import problem
+from publisher.web.frame.frame import NEVER_KEPT, Frame
 
 
-def titles(site: Site) -> dict[str, str]:
-    return {digest.name: digest.title or site.publication.title for digest in site.settings.digests}
+def titles(frame: Frame) -> dict[str, str]:
+    """How each digest is called, by name."""
+    return {digest.name: digest.title or frame.publication.title for digest in frame.site.settings.digests}
 
 
 def texts(form: FormData) -> dict[str, list[str]]:
+    """The text fields of a form, each with all its values."""
     raw: dict[str, list[str]] = {}
     for name, value in form.multi_items():
         if isinstance(value, str):
@@ -27,22 +28,12 @@ def texts(form: FormData) -> dict[str, list[str]]:
     return raw
 
 
-def own_link(site: Site, who: int, label: str = "Choose what you receive") -> dict[str, str]:
-    return {"href": links.preferences_url("", personal_links.keyring_of(site.store), who), "label": label}
-
-
-def void_link(site: Site, request: Request) -> Response:
-    return problem(
-        site,
-        request,
-        404,
-        what="This link is not good any more",
-        todo="Take the link from the newest mail, or subscribe again.",
-    )
+def own_link(frame: Frame, who: int, label: str = "Choose what you receive") -> dict[str, str]:
+    return {"href": links.preferences_url("", personal_links.keyring_of(frame.site.store), who), "label": label}
 
 
 def say(
-    site: Site,
+    frame: Frame,
     request: Request,
     heading: str,
     lines: Sequence[str],
@@ -52,6 +43,7 @@ def say(
     buttons: Sequence[Mapping[str, Any]] = (),
     link: Mapping[str, str] | None = None,
 ) -> Response:
+    """A page that says ``lines`` and, with ``action``, asks by ``buttons``."""
     values = {
         "title": heading,
         "robots": "noindex",
@@ -62,4 +54,4 @@ def say(
         "buttons": [{"quiet": False, "danger": False, **button} for button in buttons],
         "link": link,
     }
-    return site.page(request, "web/ask.html", values, cache=NEVER_KEPT)
+    return frame.page(request, "web/ask.html", values, cache=NEVER_KEPT)
