@@ -34,7 +34,7 @@ class Phrases:
         )
 
     def reason(self, topics: tuple[str, ...]) -> str:
-        """Why this reader receives it: "because you follow …"."""
+        """Why this subscriber receives it: "because you follow …"."""
         if not topics:
             return self.because_all
         shown = (*topics[:MAX_TOPICS], "…") if len(topics) > MAX_TOPICS else topics

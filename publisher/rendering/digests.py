@@ -78,7 +78,7 @@ def render_digest(
     """
     if not edition.articles:
         raise CompositionRefused("the edition has no articles")
-    frame = frame_for(language or settings.publication.language, settings.publication.language)
+    frame = frame_for(language, settings.publication.language, settings.directory)
     prefix = "zq" + (nonce or secrets.token_hex(8))
     reader = {name: f"{prefix}{index:02d}" for index, name in enumerate(READER_FIELDS)}
     bodies = {article.id: article_body(article) for article in edition.articles}

@@ -16,29 +16,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from publisher.model import Publication
 from publisher.rendering.templates import environment, render
+from publisher.rendering.words import locale_of
 
 
 def trusted_html(html: str) -> Markup:
     """Mark HTML as safe to stand in a page; only for what :mod:`publisher.lib.sanitise` made."""
     return Markup(html)  # noqa: S704  the one place where sanitised HTML enters a page
-
-
-def locale_of(language: str) -> Locale:
-    """Babel's locale nearest to a BCP 47 tag; English where it knows none."""
-    parts = language.split("-")
-    for length in range(len(parts), 0, -1):
-        try:
-            return Locale.parse("-".join(parts[:length]), sep="-")
-        except (UnknownLocaleError, ValueError):
-            continue
-    return Locale("en")
 
 
 class Pages:

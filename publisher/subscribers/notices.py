@@ -80,9 +80,9 @@ class _Void(Exception):
 def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow) -> tuple[bytes, str, str]:
     leave = one_click = ""
     sender = settings.sender.address
-    if row.kind == "confirm":
+    if row.signup_id is not None:  # nobody is subscribed yet
         with store.read() as tx:
-            request = None if row.signup_id is None else signups.get(tx, row.signup_id)
+            request = signups.get(tx, row.signup_id)
         if request is None or request.confirmed is not None:
             raise _Void("confirmed or forgotten meanwhile")
         url = confirm_url(settings, keys, request.id, request.created)

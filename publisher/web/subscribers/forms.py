@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime, get_day_names
 
 from publisher.model import Cadence
-from publisher.rendering.pages import locale_of
+from publisher.rendering.words import locale_of
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import FORMATS, LANGUAGES, Offered, Wishes, zone_names
 
