@@ -14,9 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from publisher.store import open_store
+
+# How long an example takes depends on what else the machine does; pytest-timeout finds a test that hangs.
+hypothesis.settings.register_profile("masthead", deadline=None)
+hypothesis.settings.load_profile("masthead")
 
 
 def absent(program: str) -> None:

@@ -13,6 +13,7 @@ from publisher.pipeline import publishing
 from publisher.pipeline.publishing import Published
 from publisher.pipeline.site import open_site
 from tests.conftest import absent
+from tests.factories import write_site
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -25,40 +26,7 @@ FLAGS = [
     "--disable-sync",
 ]
 
-PUBLICATION = """
-[publication]
-id = "urn:uuid:5f0b4a0e-3c51-4f0e-9a52-6f2f2a8f9a11"
-title = "The Slow Post"
-base_url = "https://slow.example"
-timezone = "Europe/Rome"
-
-[sender]
-address = "post@slow.example"
-
-[[sources]]
-kind = "markdown"
-path = "articles"
-
-[[sources]]
-kind = "page"
-path = "pages"
-
-[[channels]]
-name = "facebook"
-kind = "facebook"
-dry_run = true
-
-[[channels]]
-name = "x"
-kind = "x"
-dry_run = true
-
-[[channels]]
-name = "reddit"
-kind = "reddit"
-dry_run = true
-options = { subreddit = "slowpost" }
-"""
+CHANNELS = [{"name": kind, "kind": kind, "dry_run": True} for kind in ("facebook", "x", "reddit")]
 
 PEOPLE = """address,name,language
 anna@example.org,Anna,en
@@ -69,9 +37,13 @@ noor@example.org,Noor,ar
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    (tmp_path / "articles").mkdir()
+    write_site(
+        tmp_path,
+        publication={"id": "urn:uuid:5f0b4a0e-3c51-4f0e-9a52-6f2f2a8f9a11", "timezone": "Europe/Rome"},
+        sources=[{"kind": "markdown", "path": "articles"}, {"kind": "page", "path": "pages"}],
+        channels=[*CHANNELS[:2], {**CHANNELS[2], "options": {"subreddit": "slowpost"}}],
+    )
     (tmp_path / "pages").mkdir()
-    (tmp_path / "publication.toml").write_text(PUBLICATION, encoding="utf-8")
     (tmp_path / "subscribers.csv").write_text(PEOPLE, encoding="utf-8")
     return tmp_path
 

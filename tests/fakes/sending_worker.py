@@ -25,9 +25,9 @@ from publisher.lib.backoff import doubling
 from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.smtp import Transport
-from publisher.settings import Settings
 from publisher.store import Store, open_store
 from publisher.store.chunks import DeliveryRow, EditionRow
+from tests.factories import settings
 
 PATIENCE = Patience(connect=4, greeting=4, command=4, tls=4, data=4, block=4, end_of_data=4)
 FILLER = b"The harbour at dawn. " * 3 + b"\r\n"
@@ -56,18 +56,6 @@ class Orders:
         return self.base + (time.time() - self.base) * self.speed + self.skew
 
 
-def settings_of(directory: Path, mail: dict[str, Any]) -> Settings:
-    """Settings with this ``[mail]``."""
-    return Settings.model_validate(
-        {
-            "directory": directory,
-            "publication": {"title": "T", "base_url": "https://slow.example/"},
-            "sender": {"address": "a@slow.example"},
-            "mail": mail,
-        }
-    )
-
-
 def composer(lines: int) -> Callable[[EditionRow, DeliveryRow], Outgoing]:
     """Messages that depend on everything that must not change between two attempts."""
 
@@ -83,7 +71,8 @@ def composer(lines: int) -> Callable[[EditionRow, DeliveryRow], Outgoing]:
 
 def main(orders: Orders) -> None:
     store = _open(orders.url)
-    transport = Transport(settings_of(Path(orders.journal), orders.mail), patience=PATIENCE, pauses=doubling(0.1, 0.5))
+    chosen = settings(Path(orders.journal), mail=orders.mail)
+    transport = Transport(chosen, patience=PATIENCE, pauses=doubling(0.1, 0.5))
     compose = composer(orders.lines)
     journal = Path(orders.journal)
     told: list[bool] = []

@@ -18,16 +18,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from publisher.delivery import sweep
-from publisher.model import Article
 from publisher.store import Store, articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.deliveries import Account
 from publisher.store.subscribers import NewSubscriber
+from tests.factories import article
 from tests.fakes.relay import FaultyRelay, Habits, Memory
 from tests.fakes.sending_worker import Orders
 
@@ -125,12 +124,10 @@ def sending(
     orders = Orders(url, str(directory / "journal"), mail, base)
     store = open_store(url)
     with store.begin(snapshot=True) as tx:
-        day = datetime(2027, 1, 1, tzinfo=UTC)
-        article = Article("a1", "Title", "https://slow.example/1", day, day)
-        articles.save(tx, article, source_path="a.md", now=base)
+        articles.save(tx, article(), source_path="a.md", now=base)
         people = [NewSubscriber(address) for address in recipients]
         subscribers.import_list(tx, people, now=base, digests=["weekly"])
-        made = editions.create(tx, "weekly", "A title", [article], now=base, policy=policy)
+        made = editions.create(tx, "weekly", "A title", [article()], now=base, policy=policy)
         freezing.freeze(tx, made, freezing.audience("weekly"), now=base, chunk_size=60)
     expected = {recipient: recipient.partition("-")[0].partition("x")[0] for recipient in recipients}
     run = Sending(store, made, orders, expected)

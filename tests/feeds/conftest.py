@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from publisher.model import Article, Author, Enclosure, Image, Publication
 from publisher.settings import Settings
+from tests import factories
 
 PUBLICATION = Publication(
     id="tag:slow.example,2025:post",
@@ -27,25 +27,24 @@ START = datetime(2025, 1, 1, 8, tzinfo=UTC)
 
 def make_article(number: int = 0, **changes) -> Article:
     published = START + timedelta(hours=7 * number)
-    article = Article(
-        id=f"article-{number}",
-        title=f"Letter {number}: tea & toast",
-        url=f"https://slow.example/letters/{number}",
-        published=published,
-        updated=published + timedelta(minutes=5),
-        html=f'<p>Body of <a href="{HOME}/{number}#more" rel="noopener noreferrer">letter {number}</a>.</p>',
-        summary=f"What letter {number} says & why",
-        slug=f"letter-{number}",
-        authors=(Author("Ann Lee", "https://slow.example/ann", "ann@slow.example"), Author("Bo Öst")),
-        section="Letters",
-        tags=("tea", "Slow Living"),
-        image=Image("https://slow.example/tea.jpg", "A pot of tea", 640, 480, "image/jpeg"),
-        enclosures=(
+    given = {
+        "title": f"Letter {number}: tea & toast",
+        "url": f"https://slow.example/letters/{number}",
+        "published": published,
+        "updated": published + timedelta(minutes=5),
+        "html": f'<p>Body of <a href="{HOME}/{number}#more" rel="noopener noreferrer">letter {number}</a>.</p>',
+        "summary": f"What letter {number} says & why",
+        "slug": f"letter-{number}",
+        "authors": (Author("Ann Lee", "https://slow.example/ann", "ann@slow.example"), Author("Bo Öst")),
+        "section": "Letters",
+        "tags": ("tea", "Slow Living"),
+        "image": Image("https://slow.example/tea.jpg", "A pot of tea", 640, 480, "image/jpeg"),
+        "enclosures": (
             Enclosure("https://slow.example/letter.mp3", "audio/mpeg", 12345, "Read aloud", 61),
             Enclosure("https://slow.example/letter.pdf", "application/pdf", 777),
         ),
-    )
-    return replace(article, **changes)
+    }
+    return factories.article(number, **{**given, **changes})
 
 
 @pytest.fixture
@@ -66,13 +65,6 @@ def articles():
 @pytest.fixture
 def settings(tmp_path: Path):
     def make(**tables) -> Settings:
-        return Settings.model_validate(
-            {
-                "directory": tmp_path,
-                "publication": {"title": "The Slow Post", "base_url": "https://slow.example", "id": PUBLICATION.id},
-                "sender": {"address": "post@slow.example"},
-                **tables,
-            }
-        )
+        return factories.settings(tmp_path, publication={"id": PUBLICATION.id}, **tables)
 
     return make

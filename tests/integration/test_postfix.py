@@ -24,8 +24,8 @@ import pytest
 from publisher.mail.transport import Outcome, Outgoing
 from publisher.mail.transports.smtp import Transport
 from tests.conftest import absent
+from tests.factories import settings
 from tests.fakes.relay import FaultyRelay, Habits
-from tests.fakes.sending_worker import settings_of
 
 pytestmark = pytest.mark.server
 
@@ -136,7 +136,7 @@ def a_message(number: int, text: bytes = b"Hello.\r\n") -> Outgoing:
 
 def transport_to(port: int, directory: Path, connections: int = 3) -> Transport:
     mail = {"transport": "smtp", "host": "127.0.0.1", "port": port, "security": "none", "connections": connections}
-    return Transport(settings_of(directory, mail))
+    return Transport(settings(directory, mail=mail))
 
 
 def test_through_a_real_postfix_every_message_arrives_once_whatever_its_text_tries(

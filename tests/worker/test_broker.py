@@ -5,11 +5,9 @@ from queue import Empty
 import pytest
 from kombu import Connection, Consumer, Exchange, Queue
 
-from publisher.settings import load_settings
+from tests.factories import settings
 from worker import broker
 from worker.celery import make_app, queue_name
-
-MINIMAL = '[publication]\ntitle = "T"\nbase_url = "https://slow.example"\n[sender]\naddress = "a@slow.example"\n'
 
 
 @pytest.fixture
@@ -92,30 +90,24 @@ def test_an_empty_queue_says_so(connect):
         connection.channel()._get("bells")
 
 
-def settings_of(tmp_path, worker=""):
-    (tmp_path / "publication.toml").write_text(MINIMAL + worker)
-    return load_settings(tmp_path, {})
-
-
 def test_two_publications_never_share_a_queue(tmp_path):
-    mine = settings_of(tmp_path)
-    (tmp_path / "publication.toml").write_text(MINIMAL.replace("slow.example", "fast.example"))
-    assert queue_name(mine) != queue_name(load_settings(tmp_path, {}))
+    other = settings(tmp_path, publication={"base_url": "https://fast.example"})
+    assert queue_name(settings(tmp_path)) != queue_name(other)
 
 
 @pytest.mark.parametrize(
     ("worker", "transport", "pool"),
     [
-        ("", "slease", "threads"),
-        ('[worker]\nbroker = "amqp://guest:guest@127.0.0.1//"\n', "amqp", "prefork"),
-        ('[worker]\nbroker = "redis://127.0.0.1/3"\n', "redis", "prefork"),
+        ({}, "slease", "threads"),
+        ({"broker": "amqp://guest:guest@127.0.0.1//"}, "amqp", "prefork"),
+        ({"broker": "redis://127.0.0.1/3"}, "redis", "prefork"),
     ],
 )
 def test_the_broker_is_one_setting(tmp_path, worker, transport, pool):
-    settings = settings_of(tmp_path, worker)
-    app = make_app(settings)
+    chosen = settings(tmp_path, worker=worker)
+    app = make_app(chosen)
     assert app.connection_for_write().transport_cls == transport
-    assert settings.worker.pool_name == pool
+    assert chosen.worker.pool_name == pool
     (queue,) = app.conf.task_queues
     assert queue.queue_arguments == ({"x-queue-type": "quorum"} if transport == "amqp" else None)
     assert app.conf.task_acks_late

@@ -20,6 +20,7 @@ from publisher.pipeline.site import Site
 from publisher.settings import Settings, load_settings
 from publisher.store import Store, articles, open_store
 from publisher.web.app import create_app
+from tests.factories import write_site
 
 
 def program(name: str) -> str:
@@ -62,11 +63,7 @@ def serve(site: Path, base_url: Callable[[int], str]) -> Iterator[Published]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    (site / "publication.toml").write_text(
-        f'[publication]\nid = "tag:slow.example,2025:post"\ntitle = "The Slow Post"\nbase_url = "{base_url(port)}"\n'
-        '[sender]\naddress = "post@slow.example"\n',
-        encoding="utf-8",
-    )
+    write_site(site, publication={"id": "tag:slow.example,2025:post", "base_url": base_url(port)})
     settings = load_settings(site, {})
     store = open_store(settings.database_url)
     server = uvicorn.Server(uvicorn.Config(create_app(Site(settings, store)), log_level="warning", lifespan="off"))

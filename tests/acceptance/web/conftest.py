@@ -37,6 +37,7 @@ from publisher.subscribers.subscribing import ask
 from publisher.subscribers.wishes import Wishes
 from publisher.web.app import create_app
 from publisher.web.frame.paths import article_path, edition_mail_path
+from tests.factories import article, write_site
 
 BODY = """
 <p>The harbour wakes before the town does. By half past four the first boats have their lights on, and the
@@ -111,26 +112,22 @@ def _reader(store, settings) -> dict[str, str]:
 def _publish(folder: Path, url: str):
     (folder / "media").mkdir()
     Picture.linear_gradient("L").resize((600, 400)).convert("RGB").save(folder / "media" / "quay.png")
-    (folder / "publication.toml").write_text(
-        f"""
-[publication]
-title = "The Slow Post"
-base_url = "{url}"
-description = "Reports that were given the time they needed."
-copyright = "Reprint freely, with our name."
-[sender]
-address = "post@slow.example"
-postal_address = "1 Quay Street, Port"
-"""
-        + "".join(f'[[channels]]\nname = "{k}"\nkind = "{k}"\ndry_run = true\n' for k in ("facebook", "x", "reddit")),
-        encoding="utf-8",
+    write_site(
+        folder,
+        publication={
+            "base_url": url,
+            "description": "Reports that were given the time they needed.",
+            "copyright": "Reprint freely, with our name.",
+        },
+        sender={"postal_address": "1 Quay Street, Port"},
+        channels=[{"name": kind, "kind": kind, "dry_run": True} for kind in ("facebook", "x", "reddit")],
     )
     settings = load_settings(folder)
     store = open_store(settings.database_url)
     made = [_article(number, url) for number in range(9)]
     with store.begin() as tx:
-        for article in made:
-            articles.save(tx, article, source_path=article.id, now=0.0)
+        for one in made:
+            articles.save(tx, one, source_path=one.id, now=0.0)
         number = editions.create(tx, "digest", "The Slow Post", made[:4], now=made[0].published.timestamp())
         edition = editions.get(tx, number)
         links = {
@@ -178,7 +175,8 @@ def _ledger(tx, number: int) -> None:
 
 def _article(number: int, url: str) -> Article:
     when = datetime(2026, 11, 20, 7, 30, tzinfo=UTC) - timedelta(days=2 * number)
-    article = Article(
+    piece = article(
+        number,
         id=f"piece-{number}",
         title="The quay keeps one book, and it is never wrong for long" if number == 0 else f"Piece {number} & others",
         url="",
@@ -196,7 +194,7 @@ def _article(number: int, url: str) -> Article:
         related=(RelatedArticle("A pointer to another piece, elsewhere.", date(2025, 7, 24)),) if number == 0 else (),
         share_targets=("facebook", "x", "reddit", "mastodon", "email") if number == 0 else (),
     )
-    return replace(article, url=url + article_path(article))
+    return replace(piece, url=url + article_path(piece))
 
 
 @pytest.fixture(scope="session")

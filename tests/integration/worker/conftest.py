@@ -11,30 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from publisher.model import Article
 from publisher.settings import load_settings
 from publisher.store import articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
+from tests.factories import article, write_site
 
 HERE = Path(__file__).parent
-
-SETTINGS = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[worker]
-tick_seconds = 0.3
-{worker}
-[database]
-url = "{database}"
-"""
 
 
 def absent(program: str) -> None:
@@ -68,23 +54,20 @@ def listening(port: int) -> bool:
 class Site:
     """A site directory with workers that a test starts, stops and kills."""
 
-    def __init__(self, directory: Path, *, database: str = "", worker: str = "") -> None:
+    def __init__(self, directory: Path, *, database: str = "", **worker: str) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        text = SETTINGS.format(worker=worker, database=database)
-        (directory / "publication.toml").write_text(text, encoding="utf-8")
+        write_site(directory, worker={"tick_seconds": 0.3, **worker}, database={"url": database})
         self.settings = load_settings(directory)
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def edition(self, size: int, *, chunk_size: int = 100) -> int:
         store = open_store(self.settings.database_url)
-        day = datetime(2027, 1, 1, tzinfo=UTC)
         with store.begin(snapshot=True) as tx:
-            article = Article(f"a{time.time_ns()}", "Title", "https://slow.example/a", day, day)
-            articles.save(tx, article, source_path="a.md", now=0)
+            made_up = article(id=f"a{time.time_ns()}")
+            articles.save(tx, made_up, source_path="a.md", now=0)
             people = [NewSubscriber(f"reader{n}@example.org") for n in range(size)]
             subscribers.import_list(tx, people, now=0, digests=["digest"])
-            made = editions.create(tx, "digest", "A title", [article], now=0)
+            made = editions.create(tx, "digest", "A title", [made_up], now=0)
             freezing.freeze(tx, made, freezing.audience("digest"), now=0, chunk_size=chunk_size)
         store.close()
         return made
@@ -242,9 +225,9 @@ def rabbitmq_server():
     ]
 )
 def any_broker(request):
-    """The lines of ``[worker]`` for each broker."""
+    """What ``[worker]`` says for each broker."""
     if request.param == "embedded-threads":
-        return ""
+        return {}
     if request.param == "embedded-prefork":
-        return 'pool = "prefork"'
-    return f'broker = "{request.getfixturevalue(f"{request.param}_server").url}"'
+        return {"pool": "prefork"}
+    return {"broker": request.getfixturevalue(f"{request.param}_server").url}

@@ -23,7 +23,7 @@ def wait_for(condition, seconds=60.0, what="it"):
 
 
 def test_a_worker_that_is_stopped_and_one_that_is_killed_lose_nothing(new_site, any_broker):
-    site = new_site(worker=any_broker)
+    site = new_site(**any_broker)
     edition = site.edition(900)
     first = site.start()
     wait_for(lambda: len(site.sent()) > 150, what="150 messages")
@@ -117,7 +117,7 @@ def test_wrong_settings_are_one_line_and_a_status(tmp_path):
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 def test_a_broker_that_is_killed_and_wiped_costs_nothing(new_site, request, kind):
     broker = request.getfixturevalue(f"{kind}_server")
-    site = new_site(worker=f'broker = "{broker.url}"')
+    site = new_site(broker=broker.url)
     edition = site.edition(2500)
     site.start()
     for turn in range(1, 3):

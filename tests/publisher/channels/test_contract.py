@@ -20,6 +20,7 @@ from publisher.posting.compose import compose
 from publisher.rendering.templates import packaged_templates
 from publisher.settings.base import Secret
 from publisher.settings.channels import ChannelSettings
+from tests.factories import article
 
 PUBLICATION = Publication(id="p", title="The Paper", base_url="https://example.org")
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -54,10 +55,6 @@ tags = st.lists(st.text(st.characters(categories=("Ll", "Lu", "Nd", "Zs")), min_
 
 def channel(kind: str, **table: object) -> BaseChannel:
     return open_channel(ChannelSettings(name=kind, kind=kind, dry_run=True, **table))  # type: ignore[arg-type]
-
-
-def article(**values: object) -> Article:
-    return Article(**{"id": "a", "title": "T", "url": URL, "published": WHEN, "updated": WHEN, **values})  # type: ignore[arg-type]
 
 
 def test_kinds_are_the_files_of_the_folder_that_are_not_shared() -> None:
@@ -114,7 +111,7 @@ def test_an_unknown_kind_is_named_with_those_there_are() -> None:
 def test_every_post_of_any_article_fits_and_keeps_its_url(
     title: str, summary: str, tags: list[str], thread: int, utm: bool
 ) -> None:
-    check_article(article(title=title, summary=summary, tags=tuple(tags)), thread, utm)
+    check_article(article(url=URL, title=title, summary=summary, tags=tuple(tags)), thread, utm)
 
 
 @pytest.mark.server
@@ -124,7 +121,7 @@ def test_every_post_of_any_article_fits_and_keeps_its_url(
 def test_five_thousand_articles_fit_on_every_channel(
     title: str, summary: str, tags: list[str], thread: int, utm: bool
 ) -> None:
-    check_article(article(title=title, summary=summary, tags=tuple(tags)), thread, utm)
+    check_article(article(url=URL, title=title, summary=summary, tags=tuple(tags)), thread, utm)
 
 
 OPEN = {kind: channel(kind) for kind in kinds()}
@@ -167,7 +164,7 @@ def test_cutting_twice_is_cutting_once_and_a_fitting_text_is_left_alone(kind: st
 @pytest.mark.parametrize("kind", kinds())
 def test_a_hostile_article_is_only_text(kind: str) -> None:
     opened = channel(kind)
-    evil = article(title="{{ 7*7 }} <script>alert(1)</script> {% raw %}", summary="@everyone <!channel> {url}")
+    evil = article(url=URL, title="{{ 7*7 }} <script>alert(1)</script> {% raw %}", summary="@everyone <!channel> {url}")
     composition = compose(evil, opened, ChannelSettings(name=kind, kind=kind), PUBLICATION, None)
     assert "{{ 7*7 }}" in composition.texts[0]
     assert "49" not in composition.texts[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +13,7 @@ from publisher.channels.share_links import KINDS, check_targets, links_for
 from publisher.errors import SettingsError
 from publisher.lib.text import graphemes
 from publisher.model import Article, Image
+from tests import factories
 
 TITLE = 'Salt & sand # 100 % + "gold"\n漢字 👨‍👩‍👧‍👦 ?=/'
 URL = "https://example.org/a%20b/?q=1&r=ä+b#part/2"
@@ -35,8 +35,7 @@ FIELDS = {
 
 
 def article(title: str = TITLE, url: str = URL, **more: object) -> Article:
-    when = datetime(2026, 1, 2, tzinfo=UTC)
-    return Article(id="a", title=title, url=url, published=when, updated=when, **more)  # type: ignore[arg-type]
+    return factories.article(title=title, url=url, **more)
 
 
 def read(link: str) -> dict[str, str]:

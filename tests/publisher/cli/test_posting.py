@@ -16,24 +16,16 @@ from publisher.pipeline.collecting import collect
 from publisher.pipeline.posting import post_due
 from publisher.pipeline.site import open_site
 from publisher.store import posts
+from tests.factories import write_site
 from tests.fakes import FAKES
 
-PUBLICATION = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-[sender]
-address = "post@slow.example"
-[audience]
-max_age_days = 30
-"""
+AUDIENCE = {"max_age_days": 30}
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    (tmp_path / "articles").mkdir()
+    write_site(tmp_path, audience=AUDIENCE)
     write(tmp_path, "one")
-    (tmp_path / "publication.toml").write_text(PUBLICATION)
     return tmp_path
 
 
@@ -47,11 +39,9 @@ def write(site: Path, slug: str, date: str = "") -> None:
 def telegram(site: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     with FAKES["telegram"]() as fake:
         monkeypatch.setenv("FAKE_TELEGRAM_TOKEN", fake.token)
-        (site / "publication.toml").write_text(
-            f'{PUBLICATION}\n[[channels]]\nname = "tg"\nkind = "telegram"\n[channels.options]\n'
-            f'base_url = "{fake.base}"\nchat = "@paper"\ntoken = {{ env = "FAKE_TELEGRAM_TOKEN" }}\n'
-            '[[channels]]\nname = "x"\nkind = "x"\ndry_run = true\n'
-        )
+        options = {"base_url": fake.base, "chat": "@paper", "token": {"env": "FAKE_TELEGRAM_TOKEN"}}
+        live = {"name": "tg", "kind": "telegram", "options": options}
+        write_site(site, audience=AUDIENCE, channels=[live, {"name": "x", "kind": "x", "dry_run": True}])
         yield fake
 
 

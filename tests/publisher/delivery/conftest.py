@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from publisher.delivery import Options, drain, sweep
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
-from publisher.model import Article
 from publisher.store import Store, articles, deliveries, editions, freezing, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
+from tests.factories import article
 
 START = 1_800_000_000.0
 
@@ -61,14 +60,13 @@ class Ledger:
 
     def edition(self, size: int, *, chunk_size: int = 500, first: int = 0, **wishes) -> int:
         """An edition frozen for ``size`` subscribers."""
-        day = datetime(2027, 1, 1, tzinfo=UTC)
         with self.store.begin(snapshot=True) as tx:
             number = len(editions.listing(tx)) + 1
-            article = Article(f"a{number}", "Title", f"https://slow.example/{number}", day, day)
-            articles.save(tx, article, source_path="a.md", now=self.now)
+            one = article(number)
+            articles.save(tx, one, source_path="a.md", now=self.now)
             people = [NewSubscriber(f"reader{n}@d{n % 3}.example") for n in range(first, first + size)]
             subscribers.import_list(tx, people, now=self.now, digests=["weekly"])
-            made = editions.create(tx, "weekly", "A title", [article], now=self.now, **wishes)
+            made = editions.create(tx, "weekly", "A title", [one], now=self.now, **wishes)
             assert made is not None
             freezing.freeze(tx, made, freezing.audience("weekly"), now=self.now, chunk_size=chunk_size)
         return made

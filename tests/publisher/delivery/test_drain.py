@@ -8,8 +8,9 @@ from publisher.delivery import cancel, pause, resume, retry_failed, settle
 from publisher.delivery.ladder import LADDER
 from publisher.errors import DeliveryError, StoreError
 from publisher.mail.transport import Cause, Outcome, Result
-from publisher.store import Store, deliveries, leases, subscribers
+from publisher.store import Store, articles, deliveries, editions, freezing, leases, subscribers
 from publisher.store.states import State
+from tests.factories import article
 
 DEFERRED = Result(Outcome.DEFERRED, 450, "4.2.1", "try later")
 REFUSED = Result(Outcome.FAILED, 550, "5.1.1", "no such user", cause=Cause.DEAD, suppress=True)
@@ -281,24 +282,15 @@ def test_bounces_and_complaints_that_come_back_stay_within_the_account(ledger):
 
 
 def test_chunks_of_a_later_zone_wait_for_their_hour(ledger):
-    from publisher.store import freezing
-
     with ledger.store.begin() as tx:
-        from datetime import UTC, datetime
-
-        from publisher.model import Article
-        from publisher.store import articles, editions
-
-        day = datetime(2027, 1, 1, tzinfo=UTC)
-        article = Article("a", "Title", "https://slow.example/a", day, day)
-        articles.save(tx, article, source_path="a.md", now=ledger.now)
+        articles.save(tx, article(), source_path="a.md", now=ledger.now)
         ids = [
             subscribers.add(tx, f"r{n}@x.example", now=ledger.now, status=subscribers.SubscriberStatus.CONFIRMED)
             for n in range(6)
         ]
         for one in ids:
             subscribers.subscribe(tx, one, "weekly", now=ledger.now)
-        edition = editions.create(tx, "weekly", "T", [article], now=ledger.now)
+        edition = editions.create(tx, "weekly", "T", [article()], now=ledger.now)
         assert freezing.begin(tx, edition)
         assert freezing.add_named(tx, edition, ids[:2], variant="en") == 2
         assert freezing.add_named(tx, edition, ids[2:], variant="it", due=ledger.now + 3600) == 4

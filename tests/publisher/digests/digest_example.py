@@ -8,6 +8,7 @@ from typing import Any
 from publisher.digests.composing import Recipient
 from publisher.model import Article, Author, Edition
 from publisher.settings import Settings
+from tests import factories
 
 DAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
@@ -15,12 +16,8 @@ NONCE = "0123456789abcdef"
 
 
 def settings(**digest: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "publication": {"title": "The Slow Post", "base_url": "https://slow.example", "timezone": "Europe/Rome"},
-            "sender": {"address": "post@slow.example", "postal_address": "1 Quiet Lane, 00100 Rome"},
-            "digests": [digest],
-        }
+    return factories.settings(
+        publication={"timezone": "Europe/Rome"}, sender={"postal_address": "1 Quiet Lane, 00100 Rome"}, digests=[digest]
     )
 
 
@@ -30,13 +27,12 @@ def article(number: int, **changes: Any) -> Article:
         "title": f"The harbour at dawn, part {number}",
         "url": f"https://slow.example/a{number}",
         "published": DAY,
-        "updated": DAY,
         "html": f"<p>The {number}th boat comes in.</p>",
         "summary": "What the fishermen know.",
         "section": "Coast",
         "authors": (Author("Ada Lovelace"),),
     }
-    return Article(**{**values, **changes})
+    return factories.article(number, **{**values, **changes})
 
 
 def edition(*articles: Article, **changes: Any) -> Edition:

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,22 +26,14 @@ from publisher.digests.planning import (
     topics_of,
 )
 from publisher.model import Article, Author, Cadence, Subscription
+from tests import factories
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
-def article(name: str, *, minutes: int = 0, section: str = "", tags: tuple[str, ...] = (), author: str = "") -> Article:
-    at = NOON + timedelta(minutes=minutes)
-    return Article(
-        id=name,
-        title=name,
-        url=f"https://news.example/{name}",
-        published=at,
-        updated=at,
-        section=section,
-        tags=tags,
-        authors=(Author(author),) if author else (),
-    )
+def article(name: str, *, minutes: int = 0, author: str = "", **values: Any) -> Article:
+    authors = (Author(author),) if author else ()
+    return factories.article(id=name, published=NOON + timedelta(minutes=minutes), authors=authors, **values)
 
 
 def reader(number: int = 1, *, cursor: int = 0, due_at: float | None = None, **wanted: object) -> Reader:

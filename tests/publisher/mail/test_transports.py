@@ -13,6 +13,7 @@ from publisher.errors import DeliveryError, SettingsError
 from publisher.mail.transport import Outcome, Outgoing, Transport
 from publisher.mail.transports import kinds, open_transport
 from publisher.settings import Settings
+from tests import factories
 from tests.fakes.relay import FaultyRelay, Habits
 
 Received = Callable[[], list[bytes]]
@@ -25,14 +26,7 @@ def a_message(number: int) -> Outgoing:
 
 
 def a_site(directory: Path, **mail: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "directory": directory,
-            "publication": {"title": "T", "base_url": "https://example.org/"},
-            "sender": {"address": "a@example.org"},
-            "mail": mail,
-        }
-    )
+    return factories.settings(directory, mail=mail)
 
 
 @pytest.fixture(params=kinds())

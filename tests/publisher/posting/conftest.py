@@ -6,7 +6,7 @@ import io
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from publisher import posting
 from publisher.model import Article, Image
 from publisher.settings import Settings
 from publisher.store import Store, open_store, posts
+from tests import factories
 from tests.fakes import Fake
 
 
@@ -33,18 +34,14 @@ class Clock:
 
 
 def article(number: int = 1, **values: Any) -> Article:
-    when = datetime(2026, 3, 1, 9, tzinfo=UTC) + timedelta(minutes=number)
-    base = Article(
-        id=f"article-{number}",
-        title=f"Story {number}: the tide & its table",
-        url=f"https://paper.example.org/stories/{number}?a=1&b=2#top",
-        published=when,
-        updated=when,
-        summary="What the harbour master saw.",
-        tags=("sea level", "harbour"),
-        image=Image("https://paper.example.org/i.png", "A harbour at low tide"),
-    )
-    return replace(base, **values)
+    given = {
+        "title": f"Story {number}: the tide & its table",
+        "url": f"https://paper.example.org/stories/{number}?a=1&b=2#top",
+        "summary": "What the harbour master saw.",
+        "tags": ("sea level", "harbour"),
+        "image": Image("https://paper.example.org/i.png", "A harbour at low tide"),
+    }
+    return factories.article(number, **{**given, **values})
 
 
 def png(width: int = 1800, height: int = 1200) -> bytes:
@@ -69,14 +66,8 @@ class Site:
             {"name": name, "kind": fake.kind, "options": fake.options(), **self.tables.get(name, {})}
             for name, fake in self.fakes.items()
         ]
-        return Settings.model_validate(
-            {
-                "directory": self.path,
-                "publication": {"title": "The Paper", "base_url": "https://paper.example.org"},
-                "sender": {"address": "paper@example.org"},
-                "channels": channels,
-            }
-        )
+        publication = {"title": "The Paper", "base_url": "https://paper.example.org"}
+        return factories.settings(self.path, publication=publication, channels=channels)
 
     def connect(self) -> None:
         """Let every channel be seen while there is nothing to post."""

@@ -8,6 +8,7 @@ import pytest
 from publisher.lib.text import body_hash
 from publisher.model import Article, Author
 from publisher.store import articles, editions, open_store, planning
+from tests.factories import article
 
 NOW = 1_700_000_000.0
 
@@ -20,18 +21,13 @@ def store(tmp_path):
 
 
 def an_article(number: int = 1, **changes) -> Article:
-    day = datetime(2026, 1, number, 8, tzinfo=UTC)
-    values = {
-        "id": f"article-{number}",
-        "title": f"Title {number}",
-        "url": f"https://slow.example/{number}",
-        "published": day,
-        "updated": day,
+    given = {
+        "published": datetime(2026, 1, number, 8, tzinfo=UTC),
         "html": f"<p>Body {number}</p>",
         "slug": f"title-{number}",
         "authors": (Author("Ada"),),
     }
-    return Article(**{**values, **changes})
+    return article(number, **{**given, **changes})
 
 
 def test_an_article_is_new_then_unchanged_then_changed(store):

@@ -1,12 +1,10 @@
 """What planning reads and moves: cursors, slots and audiences."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from publisher.model import Article
 from publisher.store import articles, open_store, planning, subscribers
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
+from tests.factories import article
 
 NOW = 1_800_000_000.0
 
@@ -18,17 +16,6 @@ def store(tmp_path):
     opened.close()
 
 
-def an_article(number: int) -> Article:
-    when = datetime.fromtimestamp(NOW + number, UTC)
-    return Article(
-        id=f"article-{number}",
-        title=f"Number {number}",
-        url=f"https://example.org/{number}",
-        published=when,
-        updated=when,
-    )
-
-
 def people(tx, *names: str) -> list[int]:
     subscribers.import_list(tx, [NewSubscriber(f"{n}@example.org") for n in names], now=NOW, digests=["letter"])
     found = [subscribers.by_address(tx, f"{n}@example.org") for n in names]
@@ -37,7 +24,7 @@ def people(tx, *names: str) -> list[int]:
 
 def release(tx, *numbers: int) -> None:
     for number in numbers:
-        articles.save(tx, an_article(number), source_path=f"{number}.md", now=NOW)
+        articles.save(tx, article(number), source_path=f"{number}.md", now=NOW)
 
 
 def test_whoever_subscribes_starts_after_what_is_there_already(store):

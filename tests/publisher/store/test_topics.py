@@ -9,6 +9,7 @@ import pytest
 
 from publisher.model import Article, Author
 from publisher.store import articles, open_store, topics
+from tests import factories
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,15 +22,8 @@ def store():
 
 
 def piece(number: int, **values) -> Article:
-    when = T0 + timedelta(hours=number)
-    given = {
-        "id": f"p{number}",
-        "title": f"P {number}",
-        "url": "https://a.example/",
-        "published": when,
-        "updated": when,
-    }
-    return Article(**given | values)
+    given = {"id": f"p{number}", "title": f"P {number}", "published": T0 + timedelta(hours=number)}
+    return factories.article(number, **{**given, **values})
 
 
 def save(store, *given: Article) -> None:

@@ -15,42 +15,33 @@ from publisher.settings import load_settings
 from publisher.store import articles, open_store
 from publisher.web.app import create_app
 from publisher.web.frame.paths import article_path
-
-BASE = "https://slow.example"
-SETTINGS = """
-[publication]
-title = "The Slow Post"
-base_url = "https://slow.example"
-description = "Reports that were given time."
-timezone = "Europe/Rome"
-[sender]
-address = "post@slow.example"
-"""
+from tests.factories import BASE_URL as BASE
+from tests.factories import article, write_site
 
 
 def make_article(number: int = 1, **values) -> Article:
     day = datetime(2026, 3, 1, 8, tzinfo=UTC) + timedelta(days=number)
-    article = Article(
+    piece = article(
+        number,
         **{
             "id": f"piece-{number}",
             "title": f"Piece number {number}",
             "url": "",
             "published": day,
-            "updated": day,
             "html": "<p>Some words that were sanitised.</p>",
             "section": "Coast" if number % 2 else "Hills",
             "tags": ("boats", "ice") if number % 2 else ("rain",),
             "authors": (Author("Ada Moretti"),),
             "summary": f"What piece {number} is about.",
             **values,
-        }
+        },
     )
-    return article if article.url else dataclasses.replace(article, url=BASE + article_path(article))
+    return piece if piece.url else dataclasses.replace(piece, url=BASE + article_path(piece))
 
 
 @pytest.fixture
 def site_dir(tmp_path):
-    (tmp_path / "publication.toml").write_text(SETTINGS, encoding="utf-8")
+    write_site(tmp_path, publication={"description": "Reports that were given time.", "timezone": "Europe/Rome"})
     (tmp_path / "media").mkdir()
     return tmp_path
 
@@ -68,8 +59,8 @@ def store(site_dir, migrated):
 def add(store):
     def put(*given: Article) -> None:
         with store.begin() as tx:
-            for article in given:
-                articles.save(tx, article, source_path=f"articles/{article.id}.md", now=0.0)
+            for one in given:
+                articles.save(tx, one, source_path=f"articles/{one.id}.md", now=0.0)
 
     return put
 

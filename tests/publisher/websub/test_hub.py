@@ -16,6 +16,7 @@ from publisher.settings import Settings
 from publisher.store import open_store
 from publisher.store import websub as rows
 from publisher.websub import hub as websub
+from tests import factories
 from tests.feeds.conftest import make_article
 
 BASE = "https://slow.example"
@@ -97,14 +98,7 @@ def clock() -> Clock:
 @pytest.fixture
 def settings(tmp_path):
     def make(**values) -> Settings:
-        return Settings.model_validate(
-            {
-                "directory": tmp_path,
-                "publication": {"title": "The Slow Post", "base_url": BASE},
-                "sender": {"address": "post@slow.example"},
-                "websub": {"allow_addresses": ["127.0.0.0/8"], **values},
-            }
-        )
+        return factories.settings(tmp_path, websub={"allow_addresses": ["127.0.0.0/8"], **values})
 
     return make
 

@@ -13,6 +13,7 @@ from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outcome, Outgoing, Result
 from publisher.mail.transports.smtp import Transport
 from publisher.settings import Settings
+from tests import factories
 from tests.fakes.relay import FaultyRelay
 
 #: Short, so that a stall is over soon; each is far above what loopback needs.
@@ -35,14 +36,7 @@ def a_site(directory: Path, *relays: FaultyRelay, **mail: Any) -> Settings:
         if key in mail:
             own[key] = mail.pop(key)
     named = [{"host": "127.0.0.1", **own, "port": relay.port} for relay in relays]
-    return Settings.model_validate(
-        {
-            "directory": directory,
-            "publication": {"title": "T", "base_url": "https://example.org/"},
-            "sender": {"address": "a@example.org"},
-            "mail": {"transport": "smtp", "relays": named, **mail},
-        }
-    )
+    return factories.settings(directory, mail={"transport": "smtp", "relays": named, **mail})
 
 
 @contextmanager

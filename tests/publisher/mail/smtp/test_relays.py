@@ -15,6 +15,7 @@ from publisher.mail.smtp.relays import HEALTHY, PAUSES, after_success, after_tro
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
 from publisher.mail.transports.smtp import Transport
 from publisher.settings import Settings
+from tests import factories
 from tests.fakes.relay import FaultyRelay, Habits
 
 FAULT = Result(Outcome.RELEASED, 421, "4.3.2", "busy", "relay:25", Cause.RELAY)
@@ -108,14 +109,8 @@ def test_a_rate_holds_over_all_workers_within_five_percent(rate: float, workers:
 
 
 def a_site(directory: Path, relay: FaultyRelay, **mail: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "directory": directory,
-            "publication": {"title": "T", "base_url": "https://example.org/"},
-            "sender": {"address": "a@example.org"},
-            "mail": {"transport": "smtp", "host": "127.0.0.1", "port": relay.port, "security": "none", **mail},
-        }
-    )
+    here = {"transport": "smtp", "host": "127.0.0.1", "port": relay.port, "security": "none"}
+    return factories.settings(directory, mail={**here, **mail})
 
 
 def messages(*domains: str) -> list[Outgoing]:

@@ -21,7 +21,7 @@ from publisher.store import feed_readers, private_feeds, subscribers
 from publisher.subscribers import personal_links
 from publisher.web.app import create_app
 from publisher.web.feeds.files import accepted_encoding
-from tests.publisher.web.conftest import BASE, SETTINGS
+from tests.publisher.web.conftest import BASE
 
 PLAIN = {"accept-encoding": "identity"}
 NAVIGATION = {"sec-fetch-dest": "document", "accept": "text/html"}
@@ -246,7 +246,8 @@ def test_whole_downloads_are_limited_and_say_when_but_304_never_is(publish, far,
 def test_a_feed_that_moved_answers_301_and_keeps_its_ids(site_dir, store, publish, article_of):
     publish(article_of(1))
     moved = '[feed]\nmoved = { "/index.xml" = "/feed.rss", "/old.atom" = "https://new.example/feed.atom" }\n'
-    (site_dir / "publication.toml").write_text(SETTINGS + moved, encoding="utf-8")
+    with (site_dir / "publication.toml").open("a") as file:
+        file.write(moved)
     client = TestClient(create_app(Site(load_settings(site_dir), store)), base_url=BASE, follow_redirects=False)
     answer = client.get("/index.xml")
     assert (answer.status_code, answer.headers["location"]) == (301, f"{BASE}/feed.rss")
