@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
 from publisher.delivery.journal import Answer, Journal
 from publisher.delivery.ladder import LADDER
 from publisher.errors import StoreError
 from publisher.model import EditionStatus
-from publisher.store import Store, chunks, deliveries, editions, leases, subscribers
+from publisher.store import Store, Tx, chunks, deliveries, editions, leases, subscribers
 from publisher.store.chunks import Change, DeliveryRow, Lease, LeaseLost
 from publisher.store.states import DOUBTS, Event, State
 
@@ -130,7 +128,7 @@ class Books:
             return None, ()
         return found
 
-    def _claim_rows(self, tx: Connection, limit: int) -> tuple[Held | None, tuple[DeliveryRow, ...]]:
+    def _claim_rows(self, tx: Tx, limit: int) -> tuple[Held | None, tuple[DeliveryRow, ...]]:
         now = self._clock()
         while True:
             held = self._current
@@ -203,7 +201,7 @@ class Books:
         except StoreError as error:
             self.failure = error
 
-    def _record(self, tx: Connection) -> None:
+    def _record(self, tx: Tx) -> None:
         now = self._clock()
         for held in self._held.values():
             if held.answers:
@@ -316,14 +314,14 @@ def _change(row: DeliveryRow, answer: Answer) -> Change:
     )
 
 
-def _suppress_dead(tx: Connection, answers: list[tuple[DeliveryRow, Answer]], now: float) -> None:
+def _suppress_dead(tx: Tx, answers: list[tuple[DeliveryRow, Answer]], now: float) -> None:
     for row, answer in answers:
         if answer.suppress:
             detail = f"{answer.code} {answer.reply}"[:200]
             subscribers.suppress_hash(tx, row.address_hash, "bounced", now=now, detail=detail)
 
 
-def settle_answer(tx: Connection, delivery_id: int, answer: Answer, *, first_attempt: float, wishes: bool) -> None:
+def settle_answer(tx: Tx, delivery_id: int, answer: Answer, *, first_attempt: float, wishes: bool) -> None:
     """Record one answer outside a batch: a fact always, a wish only if ``wishes``."""
     event = Event(answer.event)
     if event not in (Event.SENT, Event.FAILED) and not wishes:
@@ -340,9 +338,7 @@ def settle_answer(tx: Connection, delivery_id: int, answer: Answer, *, first_att
     )
 
 
-def close_or_release(
-    tx: Connection, lease: Lease, *, now: float, due: float | None, random: Callable[[], float]
-) -> None:
+def close_or_release(tx: Tx, lease: Lease, *, now: float, due: float | None, random: Callable[[], float]) -> None:
     """Close a chunk that is finished, or open it again when rows of it still wait. The lease is held."""
     move_deferred(tx, lease.edition.id, lease.chunk, now=now, random=random)
     if leases.has_queued(tx, lease.chunk):
@@ -351,7 +347,7 @@ def close_or_release(
         leases.close(tx, lease.chunk)
 
 
-def move_deferred(tx: Connection, edition_id: int, chunk_id: int, *, now: float, random: Callable[[], float]) -> None:
+def move_deferred(tx: Tx, edition_id: int, chunk_id: int, *, now: float, random: Callable[[], float]) -> None:
     """Give what was deferred a new chunk, due at its step of the ladder."""
     by_attempts: dict[int, list[int]] = {}
     for delivery_id, attempts in leases.deferred_rows(tx, chunk_id):

@@ -1,4 +1,4 @@
-"""What an operator does with an edition that is being sent, and what a reader's wish to leave needs.
+"""What an operator does with an edition that is being sent, and what a subscriber's wish to leave needs.
 
 Each is one short transaction. Senders look at the edition's status twice a second and before every batch,
 so all of them act within a second or two.
@@ -10,14 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from sqlalchemy import Connection, select, update
-
 from publisher.errors import DeliveryError
 from publisher.model import EditionStatus
-from publisher.store import Store, deliveries, editions, leases
+from publisher.store import Store, Tx, deliveries, editions, leases
 from publisher.store.deliveries import Audit
 from publisher.store.states import Event, State
-from publisher.store.tables import delivery, edition
 
 Settlement = Literal["sent", "failed", "resend"]
 _EVENTS = {"sent": Event.SETTLED_SENT, "failed": Event.SETTLED_FAILED, "resend": Event.SETTLED_RESEND}
@@ -64,31 +61,22 @@ def settle(store: Store, delivery_id: int, how: Settlement, *, now: float) -> No
 
 
 def retry_failed(store: Store, edition_id: int, *, now: float) -> int:
-    """Try all failed deliveries of an edition once more; answers how many."""
+    """Try all failed deliveries of an edition once more; returns how many."""
     with store.begin() as tx:
-        failed = tx.execute(
-            select(delivery.c.chunk_id, delivery.c.id).where(
-                delivery.c.edition_id == edition_id, delivery.c.state == State.FAILED
-            )
-        ).all()
+        failed = deliveries.failed(tx, edition_id)
         for _, one in failed:
             deliveries.apply(tx, one, Event.RETRY_FAILED, now=now)
-        _queue_again(tx, edition_id, [(row[0], row[1]) for row in failed], now=now)
+        _queue_again(tx, edition_id, failed, now=now)
         return len(failed)
 
 
-def _queue_again(tx: Connection, edition_id: int, placed: Sequence[tuple[int, int]], *, now: float) -> None:
+def _queue_again(tx: Tx, edition_id: int, placed: Sequence[tuple[int, int]], *, now: float) -> None:
     by_chunk: dict[int, list[int]] = {}
     for chunk_id, delivery_id in placed:
         by_chunk.setdefault(chunk_id, []).append(delivery_id)
     for chunk_id, ids in by_chunk.items():
         leases.move_rows(tx, edition_id, chunk_id, ids, due=now)
-    over = (EditionStatus.DONE.value, EditionStatus.CANCELLED.value)
-    tx.execute(
-        update(edition)
-        .where(edition.c.id == edition_id, edition.c.status.in_(over))
-        .values(status=EditionStatus.SENDING.value, finished=None, reason="")
-    )
+    editions.reopen(tx, edition_id)
 
 
 def wait_until_clear(
@@ -119,7 +107,7 @@ def wait_until_clear(
 def audit_all(store: Store) -> list[Audit]:
     """The account of every edition that was ever frozen, counted row by row; oldest first."""
     with store.read() as tx:
-        frozen = tx.scalars(select(edition.c.id).where(edition.c.frozen.is_not(None)).order_by(edition.c.id)).all()
+        frozen = editions.frozen(tx)
     audits = []
     for edition_id in frozen:
         with store.read() as tx:

@@ -17,12 +17,10 @@ import random as _random
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from publisher.delivery import journal
 from publisher.delivery.books import move_deferred, settle_answer
 from publisher.delivery.journal import Contents
-from publisher.store import Store, deliveries, leases, subscribers
+from publisher.store import Store, Tx, deliveries, leases, subscribers
 from publisher.store.leases import LeasedChunk
 from publisher.store.states import Event, State
 
@@ -70,7 +68,7 @@ def recover(
     return opened
 
 
-def _settle(tx: Connection, holder: str, contents: Contents, *, now: float, random: Callable[[], float]) -> int:
+def _settle(tx: Tx, holder: str, contents: Contents, *, now: float, random: Callable[[], float]) -> int:
     held = {chunk.id: chunk for chunk in leases.leased(tx, holder=holder, lock=True)}
     for answer in contents.answers:
         if answer.event == "released":
@@ -99,7 +97,7 @@ def _settle(tx: Connection, holder: str, contents: Contents, *, now: float, rand
 
 
 def _doubt(
-    tx: Connection, delivery_id: int, chunk: LeasedChunk, *, now: float, first_attempt: float | None, poison: bool
+    tx: Tx, delivery_id: int, chunk: LeasedChunk, *, now: float, first_attempt: float | None, poison: bool
 ) -> None:
     if poison:
         event, reply = Event.LOST_SIGHT, "its sender died three times while sending it, the last time with nothing else"
@@ -110,7 +108,7 @@ def _doubt(
     deliveries.apply(tx, delivery_id, event, now=now, reply=reply, first_attempt=first_attempt, attempted=True)
 
 
-def _poisoned_before_sending(tx: Connection, delivery_id: int, held: dict[int, LeasedChunk], now: float) -> None:
+def _poisoned_before_sending(tx: Tx, delivery_id: int, held: dict[int, LeasedChunk], now: float) -> None:
     row = leases.of_row(tx, delivery_id)
     if row is not None and row.chunk_id in held and held[row.chunk_id].crashes > POISON_DOUBTS:
         deliveries.apply(
@@ -123,13 +121,13 @@ def _poisoned_before_sending(tx: Connection, delivery_id: int, held: dict[int, L
         )
 
 
-def _suppress(tx: Connection, delivery_id: int, detail: str, now: float) -> None:
+def _suppress(tx: Tx, delivery_id: int, detail: str, now: float) -> None:
     row = deliveries.get(tx, delivery_id)
     if row is not None:
         subscribers.suppress_hash(tx, row.address_hash, "bounced", now=now, detail=detail[:200])
 
 
-def _open(tx: Connection, chunk: LeasedChunk, *, now: float, random: Callable[[], float]) -> None:
+def _open(tx: Tx, chunk: LeasedChunk, *, now: float, random: Callable[[], float]) -> None:
     move_deferred(tx, chunk.edition_id, chunk.id, now=now, random=random)
     if leases.has_queued(tx, chunk.id):
         leases.release(tx, chunk.id, chunk.token, crashed=True)

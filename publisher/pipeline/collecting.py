@@ -24,8 +24,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 import feeds
 import publisher
 from publisher.articles import identity, sources
@@ -35,8 +33,8 @@ from publisher.pipeline.audience import join_audience
 from publisher.pipeline.posting import queue_posts
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.settings import FILE_NAME
+from publisher.store import Tx, meta
 from publisher.store import articles as article_rows
-from publisher.store import meta
 from publisher.websub import hub
 
 log = logging.getLogger(__name__)
@@ -158,7 +156,7 @@ class _Built:
 
 def _build(
     site: Site,
-    tx: Connection,
+    tx: Tx,
     documents: list[sources.Document],
     refused_paths: set[str],
     result: Collected,

@@ -6,23 +6,20 @@
     at-once, "when N articles are ready" ───────────────────────↑
 
 A slot stays claimed until the planning it asks for is committed. A process that dies in between leaves it to
-the next tick, and since planning goes by the readers' cursors, planning twice makes one edition.
+the next tick, and since planning goes by the subscribers' cursors, planning twice makes one edition.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
-
 from publisher.lib.schedules import AtOnce, Cron, WhenReady, parse_rule
 from publisher.pipeline.planning import Planned, plan_editions
 from publisher.pipeline.site import Site
-from publisher.store import schedules
+from publisher.store import Tx, planning, schedules
 from publisher.store.schedules import Wanted
-from publisher.store.tables import article, edition, edition_article
 
 
 def plan_due(site: Site) -> list[Planned]:
-    """Plan every digest whose time has come; readers with a cadence of their own are planned whenever due."""
+    """Plan every digest whose time has come; subscribers with a cadence of their own are planned whenever due."""
     now = site.now()
     rules = {digest.name: parse_rule(digest.schedule) for digest in site.settings.digests}
     zone = site.settings.publication.timezone
@@ -49,19 +46,7 @@ def plan_due(site: Site) -> list[Planned]:
     return planned
 
 
-def _is_ready(tx: Connection, digest: str, rule: object) -> bool:
+def _is_ready(tx: Tx, digest: str, rule: object) -> bool:
     if isinstance(rule, AtOnce):
         return True
-    return isinstance(rule, WhenReady) and articles_ready(tx, digest) >= rule.count
-
-
-def articles_ready(tx: Connection, digest: str) -> int:
-    """How many offered articles were released after those of the digest's last edition."""
-    last = (
-        select(func.coalesce(func.max(article.c.position), 0))
-        .join_from(edition_article, edition, edition_article.c.edition_id == edition.c.id)
-        .join(article, edition_article.c.article_id == article.c.id)
-        .where(edition.c.digest == digest)
-    )
-    query = select(func.count()).where(article.c.position > last.scalar_subquery(), article.c.withdrawn.is_(None))
-    return tx.scalar(query) or 0
+    return isinstance(rule, WhenReady) and planning.ready(tx, digest) >= rule.count

@@ -14,15 +14,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from publisher.channels import BaseChannel, open_channel
 from publisher.errors import ChannelError, RenderError
 from publisher.model import Article, PostStatus
 from publisher.posting.compose import Composition, compose, content_of, key_of
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
-from publisher.store import Store, posts
+from publisher.store import Store, Tx, posts
 from publisher.store import channels as channel_rows
 from publisher.store.posts import NewPost, PostChanges, PostRow
 
@@ -118,7 +116,7 @@ def _queue_channel(
 
 
 def _put(
-    tx: Connection,
+    tx: Tx,
     article: Article,
     channel: BaseChannel,
     table: ChannelSettings,
@@ -197,7 +195,7 @@ def post_rows(
 
 
 def _edit(
-    tx: Connection,
+    tx: Tx,
     article: Article,
     channel: BaseChannel,
     table: ChannelSettings,

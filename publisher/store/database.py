@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from publisher.errors import StoreError
@@ -89,6 +89,15 @@ class Store:
             raise  # about what was asked for, not about the database
         except DBAPIError as error:
             raise StoreError(_one_line(self._engine.url, error.orig)) from error
+
+    def reachable(self) -> bool:
+        """Whether the database can be read now."""
+        try:
+            with self.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except (StoreError, SQLAlchemyError):
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of every connection; may be called twice."""

@@ -266,6 +266,13 @@ def forget_address(tx: Connection, subscriber_id: int) -> None:
     tx.execute(update(delivery).where(delivery.c.subscriber_id == subscriber_id).values(address=""))
 
 
+def failed(tx: Connection, edition_id: int) -> list[tuple[int, int]]:
+    """``(chunk, delivery)`` of the failed deliveries of an edition."""
+    query = select(delivery.c.chunk_id, delivery.c.id)
+    query = query.where(delivery.c.edition_id == edition_id, delivery.c.state == State.FAILED)
+    return [(row[0], row[1]) for row in tx.execute(query)]
+
+
 def replies(tx: Connection, edition_id: int, *, limit: int = 20) -> list[tuple[str, int, int]]:
     """``(reply, code, how many)`` of everything that was not sent, most frequent first."""
     query = (

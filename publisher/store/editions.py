@@ -122,6 +122,21 @@ def move(tx: Connection, edition_id: int, *came_from: EditionStatus, to: Edition
     return moved.rowcount == 1
 
 
+def reopen(tx: Connection, edition_id: int) -> None:
+    """Send an edition again that is over, because a delivery of it is queued again."""
+    over = (EditionStatus.DONE.value, EditionStatus.CANCELLED.value)
+    tx.execute(
+        update(edition)
+        .where(edition.c.id == edition_id, edition.c.status.in_(over))
+        .values(status=EditionStatus.SENDING.value, finished=None, reason="")
+    )
+
+
+def frozen(tx: Connection) -> list[int]:
+    """The ids of the editions that were ever frozen, oldest first."""
+    return list(tx.scalars(select(edition.c.id).where(edition.c.frozen.is_not(None)).order_by(edition.c.id)))
+
+
 def discard(tx: Connection, edition_id: int) -> bool:
     """Delete an edition that was never frozen; its articles are free for the next one."""
     never_sent = (EditionStatus.DRAFT.value, EditionStatus.SCHEDULED.value)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Double, Select, func, literal, or_, select, u
 from publisher.model import Cadence, Subscription
 from publisher.store.dialect import alone, any_of
 from publisher.store.subscribers import SubscriberStatus
-from publisher.store.tables import article, subscriber, subscription
+from publisher.store.tables import article, edition, edition_article, subscriber, subscription
 
 #: Readers of one UPDATE.
 BATCH = 10_000
@@ -182,4 +182,16 @@ def skip_to(tx: Connection, digest: str, position: int) -> int:
 def furthest(tx: Connection, digest: str) -> int:
     """The position up to which some reader of ``digest`` has been offered everything; 0 when there is no reader."""
     query = select(func.coalesce(func.max(subscription.c.cursor), 0)).where(subscription.c.digest == digest)
+    return tx.scalar(query) or 0
+
+
+def ready(tx: Connection, digest: str) -> int:
+    """How many offered articles were released after those of the digest's last edition."""
+    last = (
+        select(func.coalesce(func.max(article.c.position), 0))
+        .join_from(edition_article, edition, edition_article.c.edition_id == edition.c.id)
+        .join(article, edition_article.c.article_id == article.c.id)
+        .where(edition.c.digest == digest)
+    )
+    query = select(func.count()).where(article.c.position > last.scalar_subquery(), article.c.withdrawn.is_(None))
     return tx.scalar(query) or 0

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,8 +26,8 @@ from publisher.channels import BaseChannel, open_channel
 from publisher.errors import ChannelError, MastheadError
 from publisher.model import Article, PostStatus
 from publisher.settings.channels import ChannelSettings
+from publisher.store import Tx, posts
 from publisher.store import channels as channel_rows
-from publisher.store import posts
 from publisher.store.posts import PostRow
 from publisher.web.frame import problems
 from publisher.web.frame.access import DESK
@@ -83,7 +82,7 @@ def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel
     }
 
 
-def channel_view(tx: Connection, table: ChannelSettings, channel: BaseChannel, now: datetime) -> dict[str, Any]:
+def channel_view(tx: Tx, table: ChannelSettings, channel: BaseChannel, now: datetime) -> dict[str, Any]:
     """One channel: is it running, what has it done, what does it cost."""
     state = channel_rows.get(tx, table.name)
     counts = posts.counts(tx).get(table.name, {})

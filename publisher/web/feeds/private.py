@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-from sqlalchemy import Connection
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +24,7 @@ from feeds.known import newest_first
 from publisher.digests.planning import follows
 from publisher.lib.tokens import Purpose
 from publisher.model import Subscription
-from publisher.store import articles, private_feeds, subscribers
+from publisher.store import Tx, articles, private_feeds, subscribers
 from publisher.subscribers import personal_links
 from publisher.web.feeds.files import http_date
 from publisher.web.frame.access import Access, by_token
@@ -126,7 +125,7 @@ def private_feed(frame: Frame, request: Request) -> Response:
     return Response(body, headers={**headers, "content-type": form.media_type})
 
 
-def _followed(tx: Connection, subscriber_id: int) -> list[Subscription]:
+def _followed(tx: Tx, subscriber_id: int) -> list[Subscription]:
     """The topics of each active subscription; in a private feed, when to be mailed does not matter."""
     return [
         Subscription(

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,7 +25,7 @@ from publisher.lib import tokens
 from publisher.lib.tokens import Purpose
 from publisher.mail.compiled import CompiledEdition, Recipient
 from publisher.model import Edition, EditionStatus
-from publisher.store import editions
+from publisher.store import Tx, editions
 from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.access import ANYBODY, by_token
 from publisher.web.frame.frame import Frame, root_of
@@ -76,7 +75,7 @@ def edition_view(edition: Edition, root: str) -> dict[str, Any]:
     }
 
 
-def _wanted(frame: Frame, request: Request, tx: Connection) -> Edition:
+def _wanted(frame: Frame, request: Request, tx: Tx) -> Edition:
     given = request.path_params["id"]
     if not re.fullmatch(r"[0-9]{1,15}", given):
         raise HTTPException(404)
