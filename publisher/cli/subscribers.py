@@ -118,7 +118,7 @@ def export(
             if suppressions:
                 count = interchange.export_suppressions(site.store, target, kind=kind)
             else:
-                count = interchange.export_subscribers(site.store, target, kind=kind, digest=digest)
+                count = interchange.export_subscribers(site.store, target, now=site.now(), kind=kind, digest=digest)
         finally:
             if out:
                 target.close()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from publisher.store.database import Store
-from publisher.store.tables import subscriber, subscription, suppression
+from publisher.store.tables import preference_columns, subscriber, subscription, suppression
 
 #: Rows that are fetched at a time.
 FETCHED_ROWS = 5000
-
-#: A value of a column, as the database gives it.
-Value = str | int | float | bool | None
 
 
 class SuppressionRow(NamedTuple):
@@ -27,17 +24,19 @@ class SuppressionRow(NamedTuple):
     hash: str
 
 
-def subscriptions(store: Store, wishes: Sequence[str], *, digest: str = "") -> Iterator[dict[str, Value]]:
+def subscriptions(store: Store, *, digest: str = "") -> Iterator[Mapping[str, Any]]:
     """Every subscriber, one row a subscription, by column; one without a subscription has ``None`` in its columns.
 
-    :param wishes: columns of ``subscription`` to read beside ``digest`` and ``active``.
     :param digest: the only digest to read; empty: all.
     """
-    mine = ("address", "name", "language", "status", "origin", "created", "confirmed")
+    mine = ("address", "name", "status", "origin", "created", "confirmed")
     columns = [
         *(subscriber.c[name] for name in mine),
         suppression.c.reason.label("suppressed"),
-        *(subscription.c[name] for name in ("digest", "active", *wishes)),
+        subscription.c.digest,
+        subscription.c.active,
+        *preference_columns(subscriber),
+        *preference_columns(subscription),
     ]
     joined = subscriber.outerjoin(subscription, subscription.c.subscriber_id == subscriber.c.id).outerjoin(
         suppression, suppression.c.address_hash == subscriber.c.address_hash

@@ -11,78 +11,81 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, DefaultClause, Double, Integer, MetaData, Table, Text, text
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.elements import True_
 
 from publisher.lib.addresses import Address
 from publisher.store import articles, meta
 from publisher.store.database import Store
 from publisher.store.subscribers import hashed
+from publisher.store.tables import preference_columns, subscriber, subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One reader as a file has them.
+    """One subscriber as a file has them.
 
     :param status: confirmed, unsubscribed or pending.
     :param suppressed: the reason never to mail them, mostly empty.
     :param created: UTC epoch seconds, where the file knows.
-    :param wishes: columns of ``subscription``; those that are missing keep their defaults.
+    :param wishes: columns that keep preferences; those that are missing have their defaults.
     :param digest: the only digest that this row is about; empty: those the import is for.
     """
 
     address: Address
     name: str = ""
-    language: str = ""
     status: str = "confirmed"
     suppressed: str = ""
     created: float | None = None
-    wishes: Mapping[str, str | int] = field(default_factory=dict)
+    wishes: Mapping[str, str | int | float] = field(default_factory=dict)
     digest: str = ""
 
 
-_COLUMNS = (
-    "line",
-    "address",
-    "address_key",
-    "address_hash",
-    "name",
-    "language",
-    "token",
-    "status",
-    "suppressed",
-    "created",
-    "sections",
-    "tags",
-    "authors",
-    "cadence",
-    "weekday",
-    "monthday",
-    "hour",
-    "minute",
-    "timezone",
-    "format",
-    "digest",
+def _default(column: Column[Any]) -> str | int | float:
+    """What the database puts into a column that keeps a preference when nothing is given."""
+    found = column.server_default
+    assert isinstance(found, DefaultClause)
+    if isinstance(found.arg, str):
+        value: str | int | float = column.type.python_type(found.arg)
+        return value
+    return isinstance(found.arg, True_)
+
+
+_OF_SUBSCRIBER = preference_columns(subscriber)
+_OF_SUBSCRIPTION = preference_columns(subscription)
+_PREFERENCES = {column.name: _default(column) for column in (*_OF_SUBSCRIBER, *_OF_SUBSCRIPTION)}
+_INCOMING = Table(
+    "incoming",
+    MetaData(),
+    Column("line", Integer),
+    *[Column(name, Text) for name in ("address", "address_key", "address_hash", "name", "token", "status")],
+    Column("suppressed", Text),
+    Column("created", Double),
+    Column("digest", Text),
+    *[Column(column.name, column.type) for column in (*_OF_SUBSCRIBER, *_OF_SUBSCRIPTION)],
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
 )
-_TABLE = """CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-  line INTEGER, address TEXT, address_key TEXT, address_hash TEXT, name TEXT, language TEXT, token TEXT,
-  status TEXT, suppressed TEXT, created DOUBLE PRECISION, sections TEXT, tags TEXT, authors TEXT, cadence TEXT,
-  weekday INTEGER, monthday INTEGER, hour INTEGER, minute INTEGER, timezone TEXT, format TEXT,
-  digest TEXT)"""
+_COLUMNS = tuple(column.name for column in _INCOMING.c)
+
+
+def _listed(columns: tuple[Column[Any], ...], prefix: str = "") -> str:
+    return ", ".join(prefix + column.name for column in columns)
+
 
 _STOPPED = """INSERT INTO suppression (address_hash, reason, detail, created)
 SELECT address_hash, suppressed, :origin, :now FROM incoming WHERE suppressed <> '' ON CONFLICT DO NOTHING"""
-_NEW = """INSERT INTO subscriber (address, address_key, address_hash, name, language, token, status, origin, created,
-  confirmed)
-SELECT address, address_key, address_hash, name, language, token, status, :origin, COALESCE(created, :now),
-  CASE WHEN status = 'confirmed' THEN COALESCE(created, :now) END
-FROM incoming WHERE suppressed = '' ORDER BY line ON CONFLICT DO NOTHING"""
-_SUBSCRIBED = """INSERT INTO subscription (subscriber_id, digest, sections, tags, authors, cadence, weekday, monthday,
-  hour, minute, timezone, format, cursor, active, created)
-SELECT s.id, :digest, i.sections, i.tags, i.authors, i.cadence, i.weekday, i.monthday, i.hour, i.minute, i.timezone,
-  i.format, :cursor, :active, :now
+_NEW = f"""INSERT INTO subscriber (address, address_key, address_hash, name, token, status, origin, created,
+  confirmed, {_listed(_OF_SUBSCRIBER)})
+SELECT address, address_key, address_hash, name, token, status, :origin, COALESCE(created, :now),
+  CASE WHEN status = 'confirmed' THEN COALESCE(created, :now) END, {_listed(_OF_SUBSCRIBER)}
+FROM incoming WHERE suppressed = '' ORDER BY line ON CONFLICT DO NOTHING"""  # noqa: S608  text of our own only
+_SUBSCRIBED = f"""INSERT INTO subscription (subscriber_id, digest, {_listed(_OF_SUBSCRIPTION)}, cursor, active, created)
+SELECT s.id, :digest, {_listed(_OF_SUBSCRIPTION, "i.")}, :cursor, :active, :now
 FROM incoming i JOIN subscriber s ON s.address_key = i.address_key
 WHERE i.status = 'confirmed' AND i.suppressed = '' AND s.status = 'confirmed'
-  AND (i.digest = '' OR i.digest = :digest) ON CONFLICT DO NOTHING"""
+  AND (i.digest = '' OR i.digest = :digest) ON CONFLICT DO NOTHING"""  # noqa: S608  text of our own only
 #: Those who were there, and about whom the file knows something that we do not.
 _CHANGED = """WHERE i.address_key = subscriber.address_key AND (
   (subscriber.name = '' AND i.name <> '') OR (subscriber.language = '' AND i.language <> '')
@@ -107,7 +110,7 @@ FROM incoming i, subscriber {_CHANGED} ORDER BY i.line LIMIT :limit"""  # noqa: 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of a dry run's diff: what would become of the reader of ``line``."""
+    """One line of a dry run's diff: what would become of the subscriber of ``line``."""
 
     line: int
     address: str
@@ -156,8 +159,8 @@ class Importer:
         return len(self._rows)
 
     def add(self, line: int, one: Incoming) -> None:
-        """Put one reader into the batch."""
-        wish = one.wishes.get
+        """Put one subscriber into the batch."""
+        wishes = one.wishes
         self._rows.append(
             (
                 line,
@@ -165,23 +168,13 @@ class Importer:
                 one.address.key,
                 hashed(self._key, one.address.key),
                 one.name,
-                one.language,
                 # Random, but in order: the end of an index stays in memory, a random place in it does not.
                 f"{self._prefix}{line:08x}{secrets.token_urlsafe(18)}",
                 one.status,
                 one.suppressed,
                 one.created,
-                wish("sections", "[]"),
-                wish("tags", "[]"),
-                wish("authors", "[]"),
-                wish("cadence", "each"),
-                wish("weekday", 0),
-                wish("monthday", 1),
-                wish("hour", 8),
-                wish("minute", 0),
-                wish("timezone", "UTC"),
-                wish("format", "html"),
                 one.digest,
+                *[wishes.get(name, default) for name, default in _PREFERENCES.items()],
             )
         )
 
@@ -212,7 +205,7 @@ class Importer:
 
     def _load(self, tx: Connection, rows: list[tuple[Any, ...]]) -> None:
         if tx.dialect.name == "postgresql":
-            tx.execute(text(_TABLE + " ON COMMIT DROP"))
+            tx.execute(CreateTable(_INCOMING, if_not_exists=True))
             cursor = tx.connection.cursor()
             with cursor.copy(f"COPY incoming ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
                 for row in rows:
@@ -222,7 +215,7 @@ class Importer:
             tx.execute(text("SET LOCAL enable_hashjoin = off"))
             tx.execute(text("SET LOCAL enable_mergejoin = off"))
         else:
-            tx.execute(text(_TABLE))
+            tx.execute(CreateTable(_INCOMING, if_not_exists=True))
             tx.execute(text("DELETE FROM incoming"))
             marks = ", ".join("?" * len(_COLUMNS))
             tx.connection.cursor().executemany(f"INSERT INTO incoming VALUES ({marks})", rows)  # noqa: S608

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
 from publisher.lib.addresses import parse_address
 from publisher.store import articles, meta
 from publisher.store.dialect import insert
-from publisher.store.tables import subscriber, subscription, suppression
+from publisher.store.tables import preference_columns, subscriber, subscription, suppression
 
 #: Rows of one INSERT when a list is imported.
 IMPORT_ROWS = 1000
@@ -45,13 +45,6 @@ class SubscriberRow(NamedTuple):
     origin: str
     created: float
     confirmed: float | None
-    tracking: bool
-
-
-class SubscriberChanges(TypedDict, total=False):
-    """Columns of a subscriber that the subscriber changes."""
-
-    language: str
     tracking: bool
 
 
@@ -194,11 +187,6 @@ def set_status(tx: Connection, subscriber_id: int, status: SubscriberStatus, *, 
     tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
 
 
-def change(tx: Connection, subscriber_id: int, **changes: Unpack[SubscriberChanges]) -> None:
-    """Change columns of a subscriber."""
-    tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(**changes))
-
-
 def get(tx: Connection, subscriber_id: int) -> SubscriberRow | None:
     """The subscriber of this id."""
     return _one(tx, subscriber.c.id == subscriber_id)
@@ -222,6 +210,17 @@ def subscriptions(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
     """Rows of ``subscription`` of one subscriber, ended ones too, by digest."""
     query = select(subscription).where(subscription.c.subscriber_id == subscriber_id)
     return list(tx.execute(query.order_by(subscription.c.digest)))
+
+
+def own_preferences(tx: Connection, subscriber_id: int) -> dict[str, Any]:
+    """The preferences that are kept once for a subscriber, not with each subscription; by column."""
+    query = select(*preference_columns(subscriber)).where(subscriber.c.id == subscriber_id)
+    return dict(tx.execute(query).mappings().one())
+
+
+def set_own_preferences(tx: Connection, subscriber_id: int, columns: Mapping[str, str | int | float]) -> None:
+    """Write some of the columns of :func:`own_preferences`."""
+    tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(dict(columns)))
 
 
 def count(tx: Connection, digest: str) -> int:

@@ -14,10 +14,13 @@ subscriber is deleted, and an audience of half a million is frozen without a mil
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -30,6 +33,7 @@ from sqlalchemy import (
     UniqueConstraint,
     true,
 )
+from sqlalchemy.types import TypeEngine
 
 #: Names for every constraint, so that a later migration can name what it changes.
 metadata = MetaData(
@@ -43,6 +47,17 @@ metadata = MetaData(
 
 #: A 64-bit row number; SQLite counts by itself only in a column declared INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _preference(name: str, kind: type[TypeEngine[Any]], default: str | ColumnElement[bool]) -> Column[Any]:
+    """A column that keeps what a subscriber asks for; :mod:`publisher.subscribers.wishes` says what it may hold."""
+    return Column(name, kind, nullable=False, server_default=default, info={"preference": True})
+
+
+def preference_columns(table: Table) -> tuple[Column[Any], ...]:
+    """The columns of ``subscriber`` or ``subscription`` that keep preferences, in order."""
+    return tuple(column for column in table.c if "preference" in column.info)
+
 
 meta = Table(
     "meta",
@@ -123,13 +138,13 @@ subscriber = Table(
     Column("address_key", Text, nullable=False, unique=True),
     Column("address_hash", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False, server_default=""),
-    Column("language", Text, nullable=False, server_default=""),
+    _preference("language", Text, ""),
     Column("token", Text, nullable=False, unique=True),
     Column("status", Text, nullable=False),
     Column("origin", Text, nullable=False, server_default=""),
     Column("created", Double, nullable=False),
     Column("confirmed", Double),
-    Column("tracking", Boolean, nullable=False, server_default=true()),  # false: this reader is never counted by name
+    _preference("tracking", Boolean, true()),  # false: never counted by name
     sqlite_autoincrement=True,  # deliveries on record name ids of subscribers who are gone
 )
 
@@ -139,17 +154,17 @@ subscription = Table(
     Column("id", Id, primary_key=True),
     Column("subscriber_id", Id, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
     Column("digest", Text, nullable=False),
-    Column("sections", Text, nullable=False, server_default="[]"),
-    Column("tags", Text, nullable=False, server_default="[]"),
-    Column("authors", Text, nullable=False, server_default="[]"),
-    Column("cadence", Text, nullable=False, server_default="each"),
-    Column("weekday", SmallInteger, nullable=False, server_default="0"),
-    Column("hour", SmallInteger, nullable=False, server_default="8"),
-    Column("minute", SmallInteger, nullable=False, server_default="0"),
-    Column("timezone", Text, nullable=False, server_default="UTC"),
-    Column("monthday", SmallInteger, nullable=False, server_default="1"),
-    Column("format", Text, nullable=False, server_default="html"),
-    Column("paused_until", Double, nullable=False, server_default="0"),
+    _preference("sections", Text, "[]"),
+    _preference("tags", Text, "[]"),
+    _preference("authors", Text, "[]"),
+    _preference("cadence", Text, "each"),
+    _preference("weekday", SmallInteger, "0"),
+    _preference("hour", SmallInteger, "8"),
+    _preference("minute", SmallInteger, "0"),
+    _preference("timezone", Text, "UTC"),
+    _preference("monthday", SmallInteger, "1"),
+    _preference("format", Text, "html"),
+    _preference("paused_until", Double, "0"),
     # Every released article up to this position was sent to this reader, or was not for them.
     Column("cursor", BigInteger, nullable=False, server_default="0"),
     # The slot this reader waits for; NULL: as soon as there is something.

@@ -6,7 +6,8 @@ import re
 
 from babel.core import get_global
 
-from publisher.subscribers.wishes import LANGUAGES, zone_names
+from publisher.subscribers.preferences.languages import LANGUAGES
+from publisher.subscribers.preferences.zones import zone_names
 
 
 def guess_zone(accept_language: str, default: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from publisher.store import Store, consent, subscribers
 from publisher.store.subscribers import SubscriberStatus
 from publisher.subscribers.standing import change, find
+from publisher.subscribers.wishes import topic_names
 
 
 def leave(
@@ -52,7 +53,7 @@ def leave_topics(
     folded = {name.casefold() for name in names}
     kept: dict[str, Any] = {
         kind: tuple(name for name in getattr(found.wishes, kind) if name.casefold() not in folded)
-        for kind in ("sections", "tags", "authors")
+        for kind in topic_names()
     }
     if all(kept[kind] == getattr(found.wishes, kind) for kind in kept):
         return False

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from publisher.model import Cadence
 from publisher.settings import Settings
 from publisher.store import Store, Tx, consent, planning, subscribers, topics, tracking
-from publisher.store.subscribers import SubscriberChanges, SubscriberRow, SubscriberStatus
-from publisher.subscribers.wishes import Offered, Wishes
+from publisher.store.subscribers import SubscriberRow, SubscriberStatus
+from publisher.subscribers.preferences.kind import Offered
+from publisher.subscribers.wishes import Wishes, preferences, wishes_from_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +42,10 @@ def find_in(tx: Tx, subscriber_id: int, now: float) -> Standing | None:
         return None
     rows = subscribers.subscriptions(tx, subscriber_id)
     active = [row for row in rows if row.active]
-    shown = (active or rows)[0] if rows else None
-    wishes = Wishes(language=who.language)
-    if shown is not None:
-        zone = ZoneInfo(shown.timezone)
-        paused = datetime.fromtimestamp(shown.paused_until, zone).date() if shown.paused_until > now else None
-        wishes = Wishes(
-            digests=tuple(row.digest for row in active),
-            sections=tuple(json.loads(shown.sections)),
-            tags=tuple(json.loads(shown.tags)),
-            authors=tuple(json.loads(shown.authors)),
-            cadence=Cadence(shown.cadence),
-            weekday=shown.weekday,
-            monthday=shown.monthday,
-            hour=shown.hour,
-            minute=shown.minute,
-            timezone=shown.timezone,
-            language=who.language,
-            format=shown.format,
-            paused_until=paused,
-        )
+    row = subscribers.own_preferences(tx, subscriber_id)
+    if rows:
+        row |= (active or rows)[0]._asdict()
+    wishes = wishes_from_columns(row, tuple(one.digest for one in active), now=now)
     stopped = subscribers.suppressed(tx, who.address)
     return Standing(who, wishes, stopped.reason if stopped else "")
 
@@ -75,9 +56,7 @@ def next_due(tx: Tx, subscriber_id: int) -> float | None:
     return min((row.next_due for row in rows), default=None)
 
 
-def change(
-    store: Store, subscriber_id: int, wishes: Wishes, *, now: float, allow_tracking: bool | None = None
-) -> Standing | None:
+def change(store: Store, subscriber_id: int, wishes: Wishes, *, now: float) -> Standing | None:
     """Save all preferences; in effect with the commit. A digest that is not among ``wishes.digests`` ends.
 
     Someone who unsubscribed comes back by choosing a digest here. ``None`` once they are erased.
@@ -97,18 +76,13 @@ def change(
                 subscribers.subscribe(tx, subscriber_id, digest, now=now, **columns)
             else:
                 subscribers.unsubscribe(tx, subscriber_id, digest, now=now)
-        values: SubscriberChanges = {"language": wishes.language}
-        if allow_tracking is not None:
-            values["tracking"] = allow_tracking
-            if not allow_tracking:
-                tracking.forget(tx, subscriber_id)
-        subscribers.change(tx, subscriber_id, **values)
+        subscribers.set_own_preferences(tx, subscriber_id, wishes.kept("subscriber"))
+        if not wishes.tracking:
+            tracking.forget(tx, subscriber_id)
         if wishes.digests and before.subscriber.status is not SubscriberStatus.CONFIRMED:
             subscribers.set_status(tx, subscriber_id, SubscriberStatus.CONFIRMED, now=now)
             consent.note(tx, subscriber_id, "came back", now=now, detail="on the preferences page")
-        changed = [
-            name for name in Wishes.__dataclass_fields__ if getattr(wishes, name) != getattr(before.wishes, name)
-        ]
+        changed = [one.name for one in preferences() if getattr(wishes, one.name) != getattr(before.wishes, one.name)]
         if changed:
             consent.note(tx, subscriber_id, "changed", now=now, detail=", ".join(changed))
         return find_in(tx, subscriber_id, now)

@@ -111,7 +111,9 @@ def confirm(store: Store, settings: Settings, request: PendingSubscription, *, n
             tx, address.text, now=now, language=wishes.language, status=SubscriberStatus.CONFIRMED, origin="form"
         )
         subscribers.set_status(tx, who, SubscriberStatus.CONFIRMED, now=now)
-        subscribers.change(tx, who, language=wishes.language)
+        # A default says nothing: who refused to be counted before they left is not counted when they come back.
+        if own := wishes.chosen("subscriber"):
+            subscribers.set_own_preferences(tx, who, own)
         names = {digest.name for digest in settings.digests}
         for digest in [name for name in wishes.digests if name in names] or [settings.digests[0].name]:
             subscribers.subscribe(tx, who, digest, now=now, **wishes.columns(now))

@@ -1,134 +1,182 @@
-"""What a reader asks for, as it comes from a form or from JSON; pure.
+"""What a subscriber asks for. Each preference is declared here, once; the rest follows from its kind.
 
 ::
 
-    form | JSON ─→ read_wishes(raw, offered) ─→ Wishes  ─→ columns of subscription, next slot
+    form | JSON ─→ read_wishes(raw, offered) ─→ Wishes ─→ columns | JSON | CSV | fields of a form
                                              └→ problems, a line for each field that cannot be used
 
-Unknown topics are dropped, not kept: whatever is stored was offered. A field that is missing keeps its value.
+A new preference is one line of :class:`Wishes`, its column in :mod:`publisher.store.tables` and a migration. The
+column is there because planning selects by preferences in SQL and an import copies a million of them at once.
+Unknown topics are dropped when a form is read. A field that is missing keeps its value.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from publisher.digests.planning import next_slot
+from publisher.lib.spreadsheets import unguarded
 from publisher.model import Cadence, Subscription
+from publisher.subscribers.preferences.kind import Json, Keeper, Kind, Offered, Stored, Unusable
+from publisher.subscribers.preferences.languages import Language
+from publisher.subscribers.preferences.pauses import PauseEnd
+from publisher.subscribers.preferences.topics import Digests, Topics
+from publisher.subscribers.preferences.values import Flag, Number, OneOf, Radios, Weekday
+from publisher.subscribers.preferences.zones import Zone
 
-FORMATS = ("html", "text")
-MAX_TOPICS = 100
-#: Languages that the frame of a digest and our notices speak.
-LANGUAGES = {
-    "en": "English",
-    "it": "Italiano",
-    "de": "Deutsch",
-    "es": "Español",
-    "fr": "Français",
-    "ar": "العربية",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """What a reader may choose from; names as they are shown."""
-
-    digests: tuple[str, ...]
-    sections: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
+CADENCES = (
+    (Cadence.EACH, "As soon as it is published"),
+    (Cadence.DAILY, "Once a day"),
+    (Cadence.WEEKDAYS, "Monday to Friday"),
+    (Cadence.WEEKLY, "Once a week"),
+    (Cadence.MONTHLY, "Once a month"),
+)
+FORMATS = (("html", "Designed, with pictures"), ("text", "Plain text"))
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """All of it; ``paused_until`` is a local date in ``timezone``, ``None`` for not paused."""
+    """All preferences of one subscriber; ``paused_until`` is a local date in ``timezone``, ``None`` for not paused."""
 
-    digests: tuple[str, ...] = ()
-    sections: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
-    cadence: Cadence = Cadence.EACH
-    weekday: int = 0
-    monthday: int = 1
-    hour: int = 8
-    minute: int = 0
-    timezone: str = "UTC"
-    language: str = ""
-    format: str = "html"
-    paused_until: date | None = None
+    digests: Annotated[Names, Digests(label="What", group="digests")] = ()
+    sections: Annotated[Names, Topics(label="Sections", group="topics")] = ()
+    tags: Annotated[Names, Topics(label="Tags", group="more_topics")] = ()
+    authors: Annotated[Names, Topics(label="Authors", group="more_topics")] = ()
+    cadence: Annotated[Cadence, Radios(values=CADENCES, label="How often", group="rhythm")] = Cadence.EACH
+    weekday: Annotated[int, Weekday(label="Day of the week", group="rhythm")] = 0
+    monthday: Annotated[
+        int,
+        Number(
+            lowest=1,
+            highest=31,
+            label="Day of the month",
+            hint="A shorter month uses its last day.",
+            group="rhythm",
+        ),
+    ] = 1
+    hour: Annotated[int, Number(lowest=0, highest=23, shown="{:02}:00", label="Hour", group="rhythm")] = 8
+    minute: Annotated[int, Number(lowest=0, highest=59)] = 0
+    timezone: Annotated[
+        str, Zone(label="Time zone", hint="Your local time, in summer and in winter.", group="rhythm")
+    ] = "UTC"
+    language: Annotated[
+        str, Language(label="Language of the frame", hint="Articles keep their own language.", group="looks")
+    ] = ""
+    format: Annotated[str, OneOf(values=FORMATS, label="Format", group="looks")] = "html"
+    paused_until: Annotated[
+        date | None,
+        PauseEnd(
+            label="Pause until",
+            hint="Empty: no pause. What is published meanwhile is not sent later; you find it on the site.",
+            at_signup=False,
+        ),
+    ] = None
+    tracking: Annotated[
+        bool,
+        Flag(
+            label="Privacy",
+            yes="My opens and clicks may be counted, without my name.",
+            group="privacy",
+            keeper="subscriber",
+            at_signup=False,
+        ),
+    ] = True
 
     def subscription(self, subscriber_id: int, digest: str) -> Subscription:
-        return Subscription(
-            subscriber_id,
-            digest,
-            self.sections,
-            self.tags,
-            self.authors,
-            self.cadence,
-            self.weekday,
-            self.monthday,
-            self.hour,
-            self.minute,
-            self.timezone,
-        )
+        own = [one.name for one in fields(Subscription) if one.name not in ("subscriber_id", "digest")]
+        return Subscription(subscriber_id, digest, **{name: getattr(self, name) for name in own})
 
-    def columns(self, now: float) -> dict[str, Any]:
+    def kept(self, keeper: Keeper) -> dict[str, Stored]:
+        """The columns of one table."""
+        return {
+            one.name: one.kind.to_column(getattr(self, one.name), self.timezone)
+            for one in preferences()
+            if one.kind.keeper == keeper
+        }
+
+    def columns(self, now: float) -> dict[str, Stored | None]:
         """Columns of ``subscription``; ``next_due`` is the first slot after ``now`` (UTC epoch seconds)."""
+        kept = self.kept("subscription")
+        after = max(now, float(kept["paused_until"]) - 1)
+        return {**kept, "next_due": next_slot(self.subscription(0, ""), after)}
+
+    def chosen(self, keeper: Keeper) -> dict[str, Stored]:
+        """As :meth:`kept`, without what is left at its default."""
+        kept = self.kept(keeper)
         return {
-            "sections": json.dumps(self.sections, ensure_ascii=False),
-            "tags": json.dumps(self.tags, ensure_ascii=False),
-            "authors": json.dumps(self.authors, ensure_ascii=False),
-            "cadence": self.cadence.value,
-            "weekday": self.weekday,
-            "monthday": self.monthday,
-            "hour": self.hour,
-            "minute": self.minute,
-            "timezone": self.timezone,
-            "format": self.format,
-            "paused_until": self.resumes_at(),
-            "next_due": next_slot(self.subscription(0, ""), max(now, self.resumes_at() - 1)),
+            one.name: kept[one.name]
+            for one in preferences()
+            if one.name in kept and getattr(self, one.name) != one.default
         }
 
-    def resumes_at(self) -> float:
-        """The instant at which the pause ends (the beginning of that local day), 0 when there is none."""
-        if self.paused_until is None:
-            return 0.0
-        day = self.paused_until
-        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.timezone)).timestamp()
+    def topics(self) -> Names:
+        """Every section, tag and author that is followed."""
+        return tuple(name for kind in topic_names() for name in getattr(self, kind))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Plain values; :func:`wishes_from_json` is the way back."""
-        return {
-            "digests": list(self.digests),
-            "sections": list(self.sections),
-            "tags": list(self.tags),
-            "authors": list(self.authors),
-            "cadence": self.cadence.value,
-            "weekday": self.weekday,
-            "monthday": self.monthday,
-            "hour": self.hour,
-            "minute": self.minute,
-            "timezone": self.timezone,
-            "language": self.language,
-            "format": self.format,
-            "paused_until": self.paused_until.isoformat() if self.paused_until else None,
-        }
+        return {one.name: one.kind.to_json(getattr(self, one.name)) for one in preferences()}
+
+
+class Preference(NamedTuple):
+    """One preference as :class:`Wishes` declares it."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+
+
+@lru_cache(maxsize=1)
+def preferences() -> tuple[Preference, ...]:
+    """Every preference, in the order of the declaration."""
+    hints = get_type_hints(Wishes, include_extras=True)
+    return tuple(Preference(one.name, hints[one.name].__metadata__[0], one.default) for one in fields(Wishes))
+
+
+def topic_names() -> Names:
+    """The preferences that are topics to follow."""
+    return tuple(name for name, kind, _ in preferences() if isinstance(kind, Topics) and kind.keeper != "digests")
 
 
 def wishes_from_json(data: Mapping[str, Any]) -> Wishes:
-    """What :meth:`Wishes.as_json` wrote."""
-    values = dict(data)
-    for name in ("digests", "sections", "tags", "authors"):
-        values[name] = tuple(values[name])
-    values["cadence"] = Cadence(values["cadence"])
-    values["paused_until"] = date.fromisoformat(values["paused_until"]) if values["paused_until"] else None
-    return Wishes(**values)
+    """What :meth:`Wishes.as_json` wrote; a preference that was declared later has its default."""
+    return Wishes(**{one.name: one.kind.from_json(data[one.name]) for one in preferences() if one.name in data})
+
+
+def wishes_from_columns(row: Mapping[str, Any], digests: Names, *, now: float) -> Wishes:
+    """The preferences in columns of ``subscriber`` and of one of its subscriptions; without one, the defaults."""
+    values = {
+        one.name: one.kind.from_column(row[one.name], row.get("timezone", "UTC"), now)
+        for one in preferences()
+        if one.name in row
+    }
+    return Wishes(digests=digests, **values)
+
+
+def wishes_from_cells(row: Mapping[str, str]) -> Wishes | None:
+    """The preferences in a row of our CSV; ``None`` when it holds none. An empty cell means the default.
+
+    :raises Unusable: a cell cannot be used; the message names it.
+    """
+    values: dict[str, Any] = {}
+    for name, kind, _ in preferences():
+        text = row.get(name, "")
+        if text and kind.keeper != "digests" and (text := unguarded(text.strip())):
+            try:
+                values[name] = _from_cell(kind, text)
+            except Unusable as error:
+                raise Unusable(f"{name} = {text[:40]!r}: {error}") from None
+    return Wishes(**values) if values else None
+
+
+@lru_cache(maxsize=16384)
+def _from_cell(kind: Kind[Any], text: str) -> Any:
+    return kind.parse_cell(text)
 
 
 def read_wishes(
@@ -136,97 +184,18 @@ def read_wishes(
 ) -> tuple[Wishes, dict[str, str]]:
     """``start`` with what ``raw`` asks for; and a problem by field name for what cannot be used.
 
-    :param raw: field name to its values, all text, from outside. A list field counts as given when its marker
+    :param raw: field name to its values, all text, from outside. A field of boxes counts as given when its marker
         ``<name>_shown`` is given too: an HTML form says nothing of boxes that are not ticked.
     """
     problems: dict[str, str] = {}
-    found = start
-    chosen: dict[str, Any] = {}
-    for name in ("digests", "sections", "tags", "authors"):
-        if name in raw or f"{name}_shown" in raw:
-            chosen[name] = _choose(raw.get(name, ()), (*getattr(offered, name), *getattr(start, name)))
-    found = replace(found, **chosen)
-    if "digests" in raw and not found.digests and offered.digests:
-        problems["digests"] = "Choose at least one."
-    for name, lowest, highest in (("weekday", 0, 6), ("monthday", 1, 31), ("hour", 0, 23), ("minute", 0, 59)):
-        text = _first(raw, name)
-        if text is not None:
-            if re.fullmatch(r"[0-9]{1,2}", text) and lowest <= int(text) <= highest:
-                number: dict[str, Any] = {name: int(text)}
-                found = replace(found, **number)
-            else:
-                problems[name] = f"A number from {lowest} to {highest} is expected."
-    cadence = _first(raw, "cadence")
-    if cadence is not None:
-        if cadence in set(Cadence):
-            found = replace(found, cadence=Cadence(cadence))
-        else:
-            problems["cadence"] = "Choose one of: " + ", ".join(Cadence) + "."
-    zone = _first(raw, "timezone")
-    if zone is not None:
-        if zone in zone_names():
-            found = replace(found, timezone=zone)
-        else:
-            problems["timezone"] = "Choose a time zone from the list, such as Europe/Rome."
-    language = _first(raw, "language")
-    if language is not None:
-        if language in LANGUAGES or language == "":
-            found = replace(found, language=language)
-        else:
-            problems["language"] = "Choose a language from the list."
-    kind = _first(raw, "format")
-    if kind is not None:
-        if kind in FORMATS:
-            found = replace(found, format=kind)
-        else:
-            problems["format"] = "Choose html or text."
-    if "paused_until" in raw:
-        found, problem = _pause(found, (_first(raw, "paused_until") or "").strip(), today)
-        if problem:
-            problems["paused_until"] = problem
-    return found, problems
-
-
-def _pause(wishes: Wishes, text: str, today: date | None) -> tuple[Wishes, str]:
-    if not text:
-        return replace(wishes, paused_until=None), ""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return wishes, "A date such as 2027-01-31 is expected."
-    now = today or datetime.now(UTC).date()
-    if day <= now:
-        return replace(wishes, paused_until=None), ""
-    if (day - now).days > 366:
-        return wishes, "At most a year from now; to stop for good, unsubscribe."
-    return replace(wishes, paused_until=day), ""
-
-
-def _first(raw: Mapping[str, Sequence[str]], name: str) -> str | None:
-    values = raw.get(name)
-    return values[0] if values else None
-
-
-def _choose(wanted: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
-    known: dict[str, str] = {}
-    for name in allowed:
-        known.setdefault(name.casefold(), name)
-    chosen = (known.get(text.strip().casefold()) for text in wanted[: MAX_TOPICS * 2])
-    return tuple(dict.fromkeys(name for name in chosen if name is not None))[:MAX_TOPICS]
-
-
-@lru_cache(maxsize=1)
-def zone_names() -> tuple[str, ...]:
-    """IANA zones that people choose from: a place in a region, and UTC; sorted."""
-    regions = (
-        "Africa/",
-        "America/",
-        "Antarctica/",
-        "Asia/",
-        "Atlantic/",
-        "Australia/",
-        "Europe/",
-        "Indian/",
-        "Pacific/",
-    )
-    return ("UTC", *sorted(name for name in available_timezones() if name.startswith(regions)))
+    values: dict[str, Any] = {}
+    for name, kind, _ in preferences():
+        held = getattr(start, name)
+        values[name] = held
+        if name in raw or (kind.control in ("boxes", "checkbox") and f"{name}_shown" in raw):
+            try:
+                day = today or datetime.now(UTC).date()
+                values[name] = kind.read(raw.get(name), held, getattr(offered, name, ()), day)
+            except Unusable as error:
+                problems[name] = str(error)
+    return Wishes(**values), problems

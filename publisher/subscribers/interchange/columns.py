@@ -6,7 +6,6 @@ case, with ``_`` for every other character.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,12 @@ from functools import lru_cache
 from publisher.errors import BadAddress, SourceError
 from publisher.lib.addresses import parse_address
 from publisher.lib.languages import is_language_tag
+from publisher.lib.spreadsheets import unguarded
 from publisher.lib.text import one_line
-from publisher.model import Cadence
 from publisher.store.importing import Incoming
-from publisher.subscribers.wishes import FORMATS, zone_names
+from publisher.subscribers.wishes import wishes_from_cells
 
 MAX_NAME = 200
-#: A cell that begins with one of these is a formula to a spreadsheet.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one program writes its readers down."""
+    """How one program writes its subscribers down."""
 
     name: str
     needs: frozenset[str]
@@ -107,7 +104,7 @@ SUPPRESSION_WORDS = {
     "manual": "by_hand",
 }
 FORMATS_KNOWN = (
-    Format("masthead", frozenset({"address"}), "address", ("name",), _ours, ("confirmed", "created"), "language"),
+    Format("masthead", frozenset({"address"}), "address", ("name",), _ours, ("confirmed", "created")),
     Format(
         "mailchimp",
         frozenset({"email_address"}),
@@ -155,28 +152,25 @@ def read_row(known: Format, row: Row, *, suppress_all: str = "") -> Incoming:
     :raises ValueError, BadAddress: one line that says what is wrong with it.
     """
     ours = known.name == "masthead"
-    address = parse_address(_unquoted(row.get(known.address, "")) if ours else row.get(known.address, ""))
+    address = parse_address(unguarded(row.get(known.address, "")) if ours else row.get(known.address, ""))
     status, suppressed = known.status(row)
     if suppress_all:
         status, suppressed = "unsubscribed", _reason(row.get("reason", "")) or suppress_all
     parts = [text for name in known.names if (text := row.get(name, ""))]
-    name = one_line(_unquoted(" ".join(parts)))[:MAX_NAME] if parts else ""
-    language = row.get(known.language, "").strip() if known.language else ""
+    name = one_line(unguarded(" ".join(parts)))[:MAX_NAME] if parts else ""
     return Incoming(
         address,
         name,
-        language if is_language_tag(language) else "",
         status,
         suppressed,
         _first_instant(row, known.created),
-        _wishes(row) if ours else {},
+        _ours_asks(row) if ours else _language(row.get(known.language, "").strip()),
         row.get("digest", "").strip() if ours else "",
     )
 
 
-def _unquoted(text: str) -> str:
-    """Take back the apostrophe that our export puts before what a spreadsheet would run."""
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+def _language(tag: str) -> Mapping[str, str | int | float]:
+    return {"language": tag} if tag and is_language_tag(tag) else {}
 
 
 def _first_instant(row: Row, columns: Sequence[str]) -> float | None:
@@ -202,30 +196,9 @@ def _instant(text: str) -> float | None:
         return None
 
 
-_NUMBERS = {"weekday": (0, 6), "monthday": (1, 31), "hour": (0, 23), "minute": (0, 59)}
-
-
-def _wishes(row: Row) -> dict[str, str | int]:
-    """Columns of ``subscription`` that our own format carries; an empty cell is left out."""
-    found: dict[str, str | int] = {}
-    for name, (lowest, highest) in _NUMBERS.items():
-        text = row.get(name, "").strip()
-        if text:
-            if not re.fullmatch(r"[0-9]{1,2}", text) or not lowest <= int(text) <= highest:
-                raise ValueError(f"{name} = {text[:20]!r}: expected a number from {lowest} to {highest}")
-            found[name] = int(text)
-    for name, allowed in (("cadence", tuple(Cadence)), ("format", FORMATS), ("timezone", zone_names())):
-        text = row.get(name, "").strip()
-        if text:
-            if text not in allowed:
-                raise ValueError(f"{name} = {text[:40]!r}: not one we know")
-            found[name] = text
-    for name in ("sections", "tags", "authors"):
-        text = row.get(name, "").strip()
-        if text:
-            topics = [one_line(topic)[:MAX_NAME] for topic in text.split(";")]
-            found[name] = json.dumps([topic for topic in topics if topic], ensure_ascii=False)
-    return found
+def _ours_asks(row: Row) -> Mapping[str, str | int | float]:
+    wishes = wishes_from_cells(row)
+    return {} if wishes is None else {**wishes.kept("subscriber"), **wishes.kept("subscription")}
 
 
 def bad_row(line: int, row: Row, error: Exception) -> BadRow:

@@ -1,7 +1,7 @@
-"""Exporting readers and suppressions, row by row, to CSV or JSON.
+"""Exporting subscribers and suppressions, row by row, to CSV or JSON.
 
 What is written is what :func:`publisher.subscribers.interchange.import_file` reads back: an export, imported elsewhere,
-gives the same readers. A suppression whose reader is gone has no address, only its keyed hash; it is listed so
+gives the same subscribers. A suppression whose subscriber is gone has no address, only its keyed hash; it is listed so
 that the numbers agree, and is of use in this database alone.
 """
 
@@ -9,74 +9,80 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
+from publisher.lib.spreadsheets import guarded
 from publisher.store import Store, exporting
-from publisher.subscribers.interchange.columns import FORMULA
+from publisher.subscribers.preferences.kind import Json
+from publisher.subscribers.wishes import preferences
 
 Kind = Literal["csv", "json"]
-SUBSCRIBER_COLUMNS = (
-    "address",
-    "name",
-    "language",
-    "status",
-    "digest",
-    "sections",
-    "tags",
-    "authors",
-    "cadence",
-    "weekday",
-    "monthday",
-    "hour",
-    "minute",
-    "timezone",
-    "format",
-    "origin",
-    "created",
-    "confirmed",
-    "suppressed",
-)
 SUPPRESSION_COLUMNS = ("address", "reason", "detail", "created", "hash")
+Row = dict[str, Json]
 
 
-def export_subscribers(store: Store, out: IO[str], *, kind: Kind = "csv", digest: str = "") -> int:
-    """Write every subscriber, of one digest or of all, one row a subscription; answers how many rows.
+def subscriber_columns() -> tuple[str, ...]:
+    """The columns of a file of subscribers, in order."""
+    own = [one.name for one in preferences() if one.kind.keeper == "subscriber"]
+    each = [one.name for one in preferences() if one.kind.keeper == "subscription"]
+    return ("address", "name", *own, "status", "digest", *each, "origin", "created", "confirmed", "suppressed")
+
+
+def export_subscribers(store: Store, out: IO[str], *, now: float, kind: Kind = "csv", digest: str = "") -> int:
+    """Write every subscriber, of one digest or of all, one row a subscription; returns how many rows.
 
     :param out: a text file, opened with ``newline=""`` for CSV.
+    :param now: UTC epoch seconds; a pause that ended before is not written.
     """
-    wishes = SUBSCRIBER_COLUMNS[5:15]
+    rows = (_subscriber(row, now) for row in exporting.subscriptions(store, digest=digest))
+    return _write(out, kind, "subscribers", subscriber_columns(), rows)
 
-    def rows() -> Iterator[dict[str, Any]]:
-        for row in exporting.subscriptions(store, wishes, digest=digest):
-            one: dict[str, Any] = {name: row[name] if row[name] is not None else "" for name in SUBSCRIBER_COLUMNS}
-            for name in ("sections", "tags", "authors"):
-                one[name] = json.loads(one[name] or "[]")
-            if one["status"] == "confirmed" and row["active"] is not None and not row["active"]:
-                one["status"] = "unsubscribed"
-            one["created"], one["confirmed"] = _iso(one["created"]), _iso(one["confirmed"])
-            yield one
 
-    return _write(out, kind, "subscribers", SUBSCRIBER_COLUMNS, rows())
+def _subscriber(row: Mapping[str, Any], now: float) -> Row:
+    subscribed = row["digest"] is not None
+    left = row["status"] == "confirmed" and subscribed and not row["active"]
+    asked: Row = {}
+    for name, kind, default in preferences():
+        if kind.keeper == "subscriber" or (kind.keeper == "subscription" and subscribed):
+            asked[name] = kind.to_json(kind.from_column(row[name], row["timezone"] or "UTC", now))
+        else:
+            asked[name] = [] if isinstance(default, tuple) else ""
+    return asked | {
+        "address": row["address"],
+        "name": row["name"],
+        "status": "unsubscribed" if left else row["status"],
+        "digest": row["digest"] or "",
+        "origin": row["origin"],
+        "created": _iso(row["created"]),
+        "confirmed": _iso(row["confirmed"]),
+        "suppressed": row["suppressed"] or "",
+    }
 
 
 def export_suppressions(store: Store, out: IO[str], *, kind: Kind = "csv") -> int:
-    """Write every suppression; ``address`` is empty where only the hash is left. Answers how many."""
-    rows = (
-        row._asdict() | {"address": row.address or "", "created": _iso(row.created)}
+    """Write every suppression; ``address`` is empty where only the hash is left. Returns how many."""
+    rows: Iterator[Row] = (
+        {
+            "address": row.address or "",
+            "reason": row.reason,
+            "detail": row.detail,
+            "created": _iso(row.created),
+            "hash": row.hash,
+        }
         for row in exporting.suppressions(store)
     )
     return _write(out, kind, "suppressions", SUPPRESSION_COLUMNS, rows)
 
 
-def _write(out: IO[str], kind: Kind, what: str, columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> int:
+def _write(out: IO[str], kind: Kind, what: str, columns: tuple[str, ...], rows: Iterable[Row]) -> int:
     count = 0
     if kind == "csv":
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in columns])
+            writer.writerow([cell(row[name]) for name in columns])
             count += 1
         return count
     out.write(f'{{"{what}": [')
@@ -86,14 +92,15 @@ def _write(out: IO[str], kind: Kind, what: str, columns: tuple[str, ...], rows: 
     return count
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Json) -> str:
     """Lists joined by semicolons; a text that a spreadsheet would run as a formula is made plain."""
-    if isinstance(value, list):
-        value = ";".join(value)
-    if isinstance(value, str) and value[:1] in FORMULA:
-        return "'" + value
-    return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = ";".join(value) if isinstance(value, list) else str(value)
+    return guarded(text)
 
 
-def _iso(instant: float | Literal[""]) -> str:
-    return "" if instant == "" else datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
+def _iso(instant: float | None) -> str:
+    return "" if instant is None else datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")

@@ -1,86 +1,85 @@
-"""What the pages for readers show, as plain values: pure."""
+"""What the pages for subscribers show, as plain values: pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, get_day_names
+from babel.dates import format_datetime
 
-from publisher.model import Cadence
 from publisher.rendering.words import locale_of
+from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Offered, Showing
 from publisher.subscribers.standing import Standing
-from publisher.subscribers.wishes import FORMATS, LANGUAGES, Offered, Wishes, zone_names
+from publisher.subscribers.wishes import Wishes, preferences
 
-CADENCES = {
-    Cadence.EACH: "As soon as it is published",
-    Cadence.DAILY: "Once a day",
-    Cadence.WEEKDAYS: "Monday to Friday",
-    Cadence.WEEKLY: "Once a week",
-    Cadence.MONTHLY: "Once a month",
-}
-FORMAT_NAMES = {"html": "Designed, with pictures", "text": "Plain text"}
 SUPPRESSED = {
     "complained": "Mail to this address was reported as spam, so nothing is sent to it any more.",
     "bounced": "Mail to this address came back, so nothing is sent to it at the moment.",
 }
 SUPPRESSED_OTHERWISE = "Nothing is sent to this address at the moment. Ask the publisher if you think that is wrong."
 
-Choice = dict[str, Any]
+#: The parts of the form in order, each with its heading; a part that nobody knows comes last.
+GROUPS = ("digests", "topics", "more_topics", "rhythm", "looks", "more", "privacy")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One preference as the form asks for it; ``value`` is what stands in a field without choices."""
+
+    name: str
+    control: Control
+    label: str
+    hint: str
+    choices: tuple[Choice | ChoiceGroup, ...]
+    value: str
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    fields: tuple[Field, ...]
 
 
 def wishes_form(
-    wishes: Wishes, offered: Offered, *, titles: dict[str, str], language: str, guess: bool = False
-) -> dict[str, Any]:
-    """The choices of every field of ``_wishes.html``.
+    wishes: Wishes,
+    offered: Offered,
+    *,
+    titles: Mapping[str, str],
+    language: str,
+    signup: bool = False,
+    labels: Mapping[str, str] | None = None,
+    leave_out: Collection[str] = (),
+) -> tuple[Group, ...]:
+    """The preferences as ``_wishes.html`` shows them, group by group; a field that offers nothing is left out.
 
     :param titles: how a digest is called, by name.
     :param language: of the page, for the names of days.
-    :param guess: whether the browser's own time zone may be filled in.
+    :param signup: whether the form is the one for new subscribers.
+    :param labels: words in place of the declaration's; see :class:`publisher.subscribers.preferences.kind.Showing`.
+    :param leave_out: preferences that mean nothing on this site.
     """
-    days = get_day_names("wide", locale=locale_of(language))
-    digests = [_choice(name, titles.get(name, name), name in wishes.digests) for name in offered.digests]
-    return {
-        "digests": digests if len(digests) > 1 else [],
-        "sections": _topics(offered.sections, wishes.sections),
-        "tags": _topics(offered.tags, wishes.tags),
-        "authors": _topics(offered.authors, wishes.authors),
-        "more_open": bool(wishes.tags or wishes.authors),
-        "cadences": [_choice(one.value, label, one is wishes.cadence) for one, label in CADENCES.items()],
-        "weekdays": [_choice(str(day), days[day], day == wishes.weekday) for day in range(7)],
-        "monthdays": [_choice(str(day), str(day), day == wishes.monthday) for day in range(1, 32)],
-        "hours": [_choice(str(hour), f"{hour:02}:00", hour == wishes.hour) for hour in range(24)],
-        "zones": _zones(wishes.timezone),
-        "languages": [_choice(tag, name, tag == wishes.language) for tag, name in LANGUAGES.items()],
-        "formats": [_choice(name, FORMAT_NAMES[name], name == wishes.format) for name in FORMATS],
-        "guess": guess,
-    }
-
-
-def _choice(value: str, label: str, chosen: bool) -> Choice:
-    return {"value": value, "label": label, "chosen": chosen}
-
-
-def _topics(names: Iterable[str], followed: tuple[str, ...]) -> list[Choice]:
-    shown = {name.casefold(): name for name in (*followed, *names)}
-    mine = {name.casefold() for name in followed}
-    return [_choice(name, name, folded in mine) for folded, name in sorted(shown.items())]
-
-
-def _zones(chosen: str) -> list[dict[str, Any]]:
-    groups: dict[str, list[Choice]] = {}
-    for name in zone_names() if chosen in zone_names() else (chosen, *zone_names()):
-        region, _, place = name.partition("/")
-        groups.setdefault(region if place else "UTC", []).append(
-            _choice(name, (place or name).replace("_", " ").replace("/", ", "), name == chosen)
-        )
-    return [{"label": region, "options": options} for region, options in groups.items()]
+    words = labels or {}
+    showing = Showing(offered, locale_of(language), titles, words)
+    groups: dict[str, list[Field]] = {name: [] for name in GROUPS}
+    for name, kind, default in preferences():
+        if not kind.label or name in leave_out or (signup and not kind.at_signup):
+            continue
+        value = getattr(wishes, name)
+        choices = kind.choices(name, value, showing)
+        if not choices and kind.control != "date":
+            continue
+        label, hint = words.get(name, kind.label), words.get(f"{name}_hint", kind.hint)
+        field = Field(name, kind.control, label, hint, choices, kind.typed_in(value), value != default)
+        groups.setdefault(kind.group, []).append(field)
+    return tuple(Group(name, tuple(fields)) for name, fields in groups.items() if fields)
 
 
 def next_line(found: Standing, next_due: float | None, *, language: str, now: float) -> str:
-    """When the next digest comes, in the reader's own time; empty where no slot is waited for."""
+    """When the next digest comes, in the subscriber's own time; empty where no slot is waited for."""
     if not found.wishes.digests or found.suppressed or next_due is None:
         return ""
     zone = ZoneInfo(found.wishes.timezone)

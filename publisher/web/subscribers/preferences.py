@@ -80,17 +80,21 @@ def _show_preferences(
         "title": "What you receive",
         "robots": "noindex",
         "address": found.subscriber.address,
-        "form": wishes_form(shown, offered, titles=titles(frame), language=language),
+        "form": wishes_form(
+            shown,
+            offered,
+            titles=titles(frame),
+            language=language,
+            labels={"tracking_1": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)]},
+            leave_out=() if counted.on else ("tracking",),
+        ),
         "problems": dict(problems or {}),
         "saved": saved,
         "active": found.subscriber.status is SubscriberStatus.CONFIRMED and bool(found.wishes.digests),
         "suppressed": SUPPRESSED.get(found.suppressed, SUPPRESSED_OTHERWISE) if found.suppressed else "",
         "next_line": next_line(found, due, language=language, now=now.timestamp()),
-        "paused_until": shown.paused_until.isoformat() if shown.paused_until else "",
         "tomorrow": (now.date() + timedelta(days=1)).isoformat(),
-        "tracking_offered": frame.site.settings.tracking.on,
-        "tracking": found.subscriber.tracking,
-        "tracking_label": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)],
+        "guess": False,
         "action": action,
         "leave": leave,
     }
@@ -110,9 +114,7 @@ def save(frame: Frame, request: Request, form: FormData) -> Response:
     wishes, problems = read_wishes(raw, offered, start, today=frame.site.now_utc().date())
     if problems:
         return _show_preferences(frame, request, found, wishes=wishes, problems=problems)
-    tracking = "tracking" in raw if "tracking_shown" in raw else None
-    now = frame.site.now()
-    after = standing.change(frame.site.store, found.subscriber.id, wishes, now=now, allow_tracking=tracking)
+    after = standing.change(frame.site.store, found.subscriber.id, wishes, now=frame.site.now())
     return void_link(frame, request) if after is None else _show_preferences(frame, request, after, saved=True)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -78,7 +79,7 @@ def _show_form(
 ) -> Response:
     with frame.site.store.read() as tx:
         offered = standing.offered(tx, frame.site.settings)
-    form = wishes_form(wishes, offered, titles=titles(frame), language=frame.publication.language, guess=guess)
+    form = wishes_form(wishes, offered, titles=titles(frame), language=frame.publication.language, signup=True)
     values = {
         "title": "Subscribe",
         "description": f"Receive {frame.publication.title} by e-mail.",
@@ -86,6 +87,8 @@ def _show_form(
         "open": frame.site.settings.subscribing.open,
         "address": address,
         "form": form,
+        "guess": guess,
+        "tomorrow": (frame.site.now_utc().date() + timedelta(days=1)).isoformat(),
         "problems": dict(problems or {}),
         "zone_script": SCRIPT_PATH,
     }

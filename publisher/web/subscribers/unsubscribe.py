@@ -36,10 +36,7 @@ def leave_page(frame: Frame, request: Request) -> Response:
         return _left(frame, request, found)
     wishes = found.wishes
     named = titles(frame)
-    choices = [
-        {"name": "topic", "value": name, "label": f"Only stop {name}"}
-        for name in (*wishes.sections, *wishes.tags, *wishes.authors)
-    ]
+    choices = [{"name": "topic", "value": name, "label": f"Only stop {name}"} for name in wishes.topics()]
     if len(wishes.digests) > 1:
         choices += [{"name": "digest", "value": name, "label": f"Only stop {named[name]}"} for name in wishes.digests]
     buttons: list[dict[str, Any]] = [{"value": "all", "label": "Unsubscribe from everything"}]

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from publisher.errors import SourceError
 from publisher.store import open_store, subscribers
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
 from publisher.store.tables import metadata
+from publisher.subscribers import standing
 from publisher.subscribers.interchange import export_subscribers, export_suppressions, import_file
 from publisher.subscribers.interchange.columns import recognise
 
@@ -109,7 +112,7 @@ def test_the_files_of_other_programs_are_recognised(store, tmp_path, text, forma
 def test_names_are_put_together_and_the_day_of_consent_is_kept(store, tmp_path) -> None:
     run(store, write(tmp_path, MAILCHIMP))
     out = io.StringIO()
-    export_subscribers(store, out)
+    export_subscribers(store, out, now=NOW)
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert row["name"] == "Ada Rossi"
     assert row["confirmed"] == "2024-01-02T03:04:05+00:00"
@@ -217,12 +220,12 @@ def test_what_is_exported_comes_back_the_same_elsewhere(store, tmp_path, kind) -
     )
     run(store, write(tmp_path, text))
     out = io.StringIO()
-    assert export_subscribers(store, out, kind=kind) == 2
+    assert export_subscribers(store, out, kind=kind, now=NOW) == 2
     other = open_store(f"sqlite:///{tmp_path}/other/masthead.db")
     report = run(other, write(tmp_path, out.getvalue(), f"export.{kind}"))
     assert (report.new, report.bad) == (2, 0)
     again = io.StringIO()
-    export_subscribers(other, again, kind=kind)
+    export_subscribers(other, again, kind=kind, now=NOW)
     assert again.getvalue().replace("import", "") == out.getvalue().replace("import", "")
     with other.read() as tx:
         (row,) = subscribers.subscriptions(tx, 1)
@@ -230,10 +233,24 @@ def test_what_is_exported_comes_back_the_same_elsewhere(store, tmp_path, kind) -
     other.close()
 
 
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_pause_and_a_refused_tracking_survive_an_export_and_an_import(store, tmp_path, kind) -> None:
+    run(store, write(tmp_path, "address,cadence,timezone\nada@example.org,daily,Europe/Rome\n"))
+    found = standing.find(store, 1, now=NOW)
+    wanted = replace(found.wishes, paused_until=date(2027, 3, 1), tracking=False)
+    standing.change(store, 1, wanted, now=NOW)
+    out = io.StringIO()
+    export_subscribers(store, out, kind=kind, now=NOW)
+    other = open_store(f"sqlite:///{tmp_path}/other/masthead.db")
+    run(other, write(tmp_path, out.getvalue(), f"export.{kind}"))
+    assert standing.find(other, 1, now=NOW).wishes == wanted
+    other.close()
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_made_plain_in_csv(store, tmp_path) -> None:
     run(store, write(tmp_path, "address,name\nada@example.org,=HYPERLINK(1)\n"))
     out = io.StringIO()
-    export_subscribers(store, out)
+    export_subscribers(store, out, now=NOW)
     assert "'=HYPERLINK" in out.getvalue()
 
 
@@ -301,4 +318,4 @@ def test_either_database_does_the_same(either_store, tmp_path) -> None:
     assert (first.new, first.suppressed, again.new, again.changed, again.suppressed) == (2, 1, 0, 0, 0)
     assert status(either_store, "bo@example.org") == SubscriberStatus.UNSUBSCRIBED
     out = io.StringIO()
-    assert export_subscribers(either_store, out) == 2
+    assert export_subscribers(either_store, out, now=NOW) == 2
