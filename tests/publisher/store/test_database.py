@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text
 
 import publisher.store
 from publisher.errors import StoreError
-from publisher.store import meta, migrate, open_store
+from publisher.store import chain, meta, migrate, open_store
 from publisher.store.tables import metadata, schedule_run
 
 
@@ -38,7 +38,11 @@ def load_every_topic() -> None:
 
 
 def test_there_is_one_chain_of_migrations():
-    assert len(migrate.scripts().get_heads()) == 1
+    assert len(chain.scripts().get_heads()) == 1
+
+
+def test_the_newest_script_by_its_name_is_the_end_of_the_chain():
+    assert migrate.head() == chain.scripts().get_current_head()
 
 
 def test_a_migrated_database_is_what_the_tables_say(store):
