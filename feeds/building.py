@@ -13,7 +13,7 @@ rendering, joining or comparing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
@@ -25,7 +25,7 @@ from feeds.entries import EPOCH, Entry, absolute_url, entry_of, language_tag, uu
 from feeds.formats import Format, Head, formats
 from feeds.known import Known, clean
 from publisher.lib.text import one_line
-from publisher.model import Article, Publication
+from publisher.model import Article, Publication, canonical_json
 from publisher.settings.feeds import FeedSettings, FeedsSettings
 
 #: Documents rendered at a time: bounds the memory of a first build of 20,000 articles.
@@ -34,13 +34,18 @@ BATCH = 60
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file to be: what it will hold, before it is rendered. ``path`` has no leading slash."""
+    """One file to be: what it will hold, before it is rendered. ``path`` has no leading slash.
+
+    ``signature`` names all that its bytes depend on, ``news`` only what is worth telling a hub of: not how an
+    article is rendered.
+    """
 
     path: str
     base_url: str
     page: Page = field(repr=False)
     format: Format = field(repr=False)
     signature: str
+    news: str
 
     @property
     def url(self) -> str:
@@ -72,14 +77,17 @@ class Builder:
         feeds: Sequence[FeedSettings] = (),
         hubs: Sequence[str] = (),
         cache: EntryCache | None = None,
+        revisions: Mapping[str, str] | None = None,
     ) -> None:
         self.publication = publication
         self.cache: EntryCache = MemoryEntryCache() if cache is None else cache
         self._settings = feed or FeedsSettings()
         self._hubs = tuple(url for hub in hubs if (url := absolute_url(hub, "")))
         self._base = absolute_url(publication.base_url, "").rstrip("/")
+        self._revisions = revisions or {}
         self._contexts: dict[tuple[bool, bool, bool], str] = {}
         self.members = members(publication, self._settings, feeds, articles)
+        self.ids = frozenset(article.id for article in self.members[0].articles)
 
     @property
     def catalogue(self) -> tuple[FeedInfo, ...]:
@@ -96,10 +104,31 @@ class Builder:
         for page in pages(feed, articles):
             parts = (shared, page.path, page.previous, *(article.fingerprint for article in page.articles))
             signature = _digest("\n".join(parts))
+            news = _digest(canonical_json([self._told(feed), [self._mark(article) for article in page.articles]]))
             for name in feed.urls:
                 form = formats()[name]
                 path = f"{page.path}.{form.extension}"
-                yield Document(path, self._base, page, form, f"{name}:{signature}")
+                yield Document(path, self._base, page, form, f"{name}:{signature}", news)
+
+    def _told(self, feed: FeedInfo) -> dict[str, object]:
+        """What a feed says of itself; what is empty is left out, so that a later setting is no news by itself."""
+        publication = self.publication
+        told = {
+            "publication": [publication.title, publication.description, publication.base_url, publication.language],
+            "rights": [publication.author, publication.copyright],
+            "logo": feed.image or publication.logo_url,
+            "hubs": self._hubs,
+            "ttl": self._settings.ttl,
+            "title": feed.title,
+            "full": feed.full,
+            "podcast": feed.podcast,
+            "explicit": feed.explicit,
+            "category": feed.category,
+        }
+        return {name: value for name, value in told.items() if value}
+
+    def _mark(self, article: Known) -> list[str]:
+        return [article.id, self._revisions.get(article.id, article.fingerprint)]
 
     def render(self, documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:
         """The bytes of each document; every entry is rendered at most once and kept."""
@@ -175,5 +204,6 @@ def _constant(feed: FeedInfo) -> FeedInfo:
     return replace(feed, updated=None, articles=0)
 
 
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def _digest(text: str | bytes) -> str:
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

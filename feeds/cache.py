@@ -126,7 +126,7 @@ def context_of(publication: Publication, *, full: bool, podcast: bool, explicit:
 
 
 def fingerprint(article: Article) -> str:
-    """A digest of all that an article holds; cheaper than ``article.revision`` and only for this cache."""
+    """A digest of all that an article holds; only for this cache."""
     return _digest(repr(article))
 
 

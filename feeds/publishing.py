@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,8 @@ WRITERS = 16
 class WriteReport:
     """What :func:`write_all` did.
 
-    ``changed`` are the URLs of live feeds with new bytes: the topics that WebSub hubs are told of.
+    ``changed`` are the URLs of live feeds with news: the topics that WebSub hubs are told of. A feed whose articles
+    are only rendered by other rules has new bytes and no news.
     """
 
     written: tuple[str, ...]
@@ -45,13 +46,23 @@ def hubs_of(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*settings.websub.hubs, *own)))
 
 
-def write_all(settings: Settings, articles: Iterable[Article], *, cache: EntryCache | None = None) -> WriteReport:
+def write_all(
+    settings: Settings,
+    articles: Iterable[Article],
+    *,
+    cache: EntryCache | None = None,
+    revisions: Mapping[str, str] | None = None,
+    news: Collection[str] = (),
+) -> WriteReport:
     """Write every feed of the publication under ``state/feeds/``.
 
     Idempotent and safe to run from several processes; a document whose signature has not changed is not
     rendered, a file whose bytes are the same is not touched.
 
     :param cache: kept entries; by default those in ``state/feed-cache/``.
+    :param revisions: by article id, what changes when there is news of it; by default any change is news.
+    :param news: ids of articles that are new, changed or gone since the last time: what tells of news where the
+        feeds were written by a version that did not note it.
     :raises FeedError: the disk refused; what stands there is still whole.
     """
     folder, private = settings.state / "feeds", settings.state / "feed-cache"
@@ -59,24 +70,32 @@ def write_all(settings: Settings, articles: Iterable[Article], *, cache: EntryCa
         kept = FileEntryCache(private / "entries.db") if cache is None else cache
         publication = settings.as_publication()
         builder = Builder(
-            publication, articles, feed=settings.feed, feeds=settings.feeds, hubs=hubs_of(settings), cache=kept
+            publication,
+            articles,
+            feed=settings.feed,
+            feeds=settings.feeds,
+            hubs=hubs_of(settings),
+            cache=kept,
+            revisions=revisions,
         )
         before = _Manifest.load(private / "manifest.json")
         after = _Manifest({})
         written: list[str] = []
         changed: list[str] = []
         documents = list(builder.documents())
+        withdrawn = not builder.ids.issuperset(news)
         due = []
         for document in documents:
             if before.holds(document, str(folder)):
-                after.rows[document.path] = before.rows[document.path]
+                after.rows[document.path] = before.noting(document)
             else:
                 due.append(document)
         for document, data, new in _write(folder, builder.render(due)):
             if new:
                 written.append(document.path)
                 if not document.archive:
-                    changed.append(document.url)
+                    if before.news(document, news, withdrawn=withdrawn):
+                        changed.append(document.url)
                     history = private / "states" / f"{document.path}.json"
                     remember(history, etags(folder / document.path), data, document.format)
             after.note(document, str(folder))
@@ -114,7 +133,7 @@ def _write(folder: Path, rendered: Iterable[tuple[Document, bytes]]) -> Iterator
 
 @dataclass(slots=True)
 class _Manifest:
-    """What was written last: by path, the signature and the file's size and time."""
+    """What was written last: by path, the signature, the sizes and times of the files, and what was news of it."""
 
     rows: dict[str, list[str | int]]
 
@@ -129,10 +148,31 @@ class _Manifest:
     def holds(self, document: Document, folder: str) -> bool:
         """Whether the file is the one that this signature gave; a file that was touched since is not."""
         row = self.rows.get(document.path)
-        return row is not None and row[0] == document.signature and row[1:] == _stats(f"{folder}/{document.path}")
+        if row is None or row[0] != document.signature:
+            return False
+        stats = _stats(f"{folder}/{document.path}")
+        return bool(stats) and row[1 : 1 + len(stats)] == stats
+
+    def news(self, document: Document, ids: Collection[str], *, withdrawn: bool) -> bool:
+        """Whether the document tells of anything that its last writing did not.
+
+        :param ids: see :func:`write_all`, and ``withdrawn``: whether some of them are offered no more; both count
+            where the row is of a version that noted no news.
+        """
+        row = self.rows.get(document.path)
+        if row is None:
+            return True
+        if len(row) > 1 and isinstance(row[-1], str):
+            return row[-1] != document.news
+        return withdrawn or any(article.id in ids for article in document.page.articles)
+
+    def noting(self, document: Document) -> list[str | int]:
+        """The row of a file that stays as it is."""
+        row = self.rows[document.path]
+        return [row[0], *(value for value in row[1:] if isinstance(value, int)), document.news]
 
     def note(self, document: Document, folder: str) -> None:
-        self.rows[document.path] = [document.signature, *_stats(f"{folder}/{document.path}")]
+        self.rows[document.path] = [document.signature, *_stats(f"{folder}/{document.path}"), document.news]
 
     def save(self, path: Path) -> None:
         temporary = path.with_suffix(".new")

@@ -104,11 +104,6 @@ class Article:
             return self.id
         return hashlib.sha256(self.id.encode()).hexdigest()[:20]
 
-    @property
-    def revision(self) -> str:
-        """SHA-256 (hex) of everything a reader can see; equal revisions need no work."""
-        return hashlib.sha256(canonical_json(article_to_dict(self))).hexdigest()
-
 
 class EditionStatus(StrEnum):
     """draft → scheduled → freezing → sending ⇄ paused → done | cancelled."""

@@ -10,11 +10,16 @@ Kept below the rooms, because sources make these and :mod:`publisher.articles.id
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.lib.text import slugify
-from publisher.model import Author, Enclosure, Image, RelatedArticle
+from publisher.model import Author, Enclosure, Image, RelatedArticle, canonical_json
+
+#: How :func:`source_hash` counts; raised when what goes into it changes.
+SCHEME = "1:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,10 @@ class Document:
 
     ``path`` is relative to the site, with ``/``. ``published`` is ``None`` when the file names no date;
     ``explicit_id``, ``slug`` and ``canonical_url`` are empty when it names none.
+
+    ``source`` is :func:`source_hash` of what it was read from: equal while nobody edited it, however a later version
+    renders it. ``files`` are the files of the site whose size it tells, by the URL as written, with that size.
+    ``derived`` names the fields that were made of others because the source leaves them out.
     """
 
     path: str
@@ -62,6 +71,9 @@ class Document:
     related: tuple[RelatedArticle, ...] = ()
     post_texts: tuple[tuple[str, str], ...] = ()
     draft: bool = False
+    source: str = ""
+    files: tuple[tuple[str, int], ...] = ()
+    derived: frozenset[str] = frozenset()
 
     @property
     def url_slug(self) -> str:
@@ -80,3 +92,14 @@ class SourceReading:
     def refused_paths(self) -> frozenset[str]:
         """Files (or directories) that are there but could not be read: their articles are not gone."""
         return frozenset(problem.path for problem in self.problems if problem.refused)
+
+
+def source_hash(kind: str, content: str, facts: Mapping[str, object], files: tuple[tuple[str, int], ...] = ()) -> str:
+    """What an article was read from as one short text; it says nothing of how it was rendered.
+
+    :param content: what its author wrote, whole.
+    :param facts: the settings that shape the article; empty ones are left out, so that a new setting changes nothing.
+    :param files: see :class:`Document`.
+    """
+    given = {name: value for name, value in facts.items() if value}
+    return SCHEME + hashlib.sha256(canonical_json([kind, content, given, files])).hexdigest()

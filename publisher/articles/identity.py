@@ -22,7 +22,8 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
 
-from publisher.articles.documents import Document, Problem
+from publisher.articles.documents import SCHEME, Document, Problem
+from publisher.articles.edits import plain_words
 from publisher.lib.text import body_hash
 from publisher.model import Article, Author, Publication
 
@@ -34,11 +35,17 @@ RETURNING = 6
 #: More than this many articles of one title (or slug, or body) say nothing about which is which.
 CROWD = 50
 
+#: What tells articles apart, a set of values for each of BODY, PATH, SLUG and TITLE.
+_Look = tuple[set[str], set[str], set[str], set[str]]
+
 _EMPTY_BODY = hashlib.sha256(b"").hexdigest()
 
 
 class Known(Protocol):
-    """What the store remembers of an article; ``body_hash`` is that of :func:`body_hash`."""
+    """What the store remembers of an article.
+
+    ``body_hash`` is that of :func:`body_hash`, ``source`` that of :func:`~publisher.articles.documents.source_hash`.
+    """
 
     @property
     def id(self) -> str: ...
@@ -50,6 +57,8 @@ class Known(Protocol):
     def slug(self) -> str: ...
     @property
     def body_hash(self) -> str: ...
+    @property
+    def source(self) -> str: ...
     @property
     def published(self) -> datetime: ...
     @property
@@ -75,7 +84,11 @@ class Assignment:
 
 
 def assign_ids(
-    known: Iterable[Known], documents: Iterable[Document], *, refused_paths: Collection[str] = ()
+    known: Iterable[Known],
+    documents: Iterable[Document],
+    *,
+    refused_paths: Collection[str] = (),
+    before: Mapping[str, Article] | None = None,
 ) -> Assignment:
     """Give every document an id: its own, that of the article it is, or a new one.
 
@@ -83,6 +96,8 @@ def assign_ids(
     :param documents: everything all sources hold now, drafts too, so that a draft keeps its id.
     :param refused_paths: files or directories that are there but could not be read (all sources'
         :attr:`~publisher.articles.documents.SourceReading.refused_paths`): their articles are not withdrawn.
+    :param before: the articles as they were last rendered, by id: the words of those whose source is not known
+        stand in for it.
     """
     articles = {article.id: article for article in sorted(known, key=lambda article: article.id)}
     pieces = _one_a_path(documents)
@@ -94,7 +109,7 @@ def assign_ids(
     held |= {article.id for article in articles.values() if article.source_path in {pieces[i].path for i in refused}}
     free = [article for article in articles.values() if article.id not in held | set(ids.values())]
     waiting = [index for index in range(len(pieces)) if index not in ids and index not in refused]
-    _recognise(pieces, waiting, free, ids)
+    _recognise(pieces, waiting, free, ids, before or {})
     taken = set(articles) | set(ids.values())
     for index in waiting:
         if index not in ids:
@@ -123,7 +138,13 @@ def new_id(path: str, taken: Collection[str] = ()) -> str:
 
 
 def build_article(
-    document: Document, identifier: str, publication: Publication, *, now: datetime, previous: Article | None = None
+    document: Document,
+    identifier: str,
+    publication: Publication,
+    *,
+    now: datetime,
+    previous: Article | None = None,
+    edited: bool = True,
 ) -> Article:
     """The article that ``document`` is.
 
@@ -131,6 +152,8 @@ def build_article(
     an ``updated`` of its own, an article whose text changed since ``previous`` is updated ``now``.
 
     :param now: aware UTC.
+    :param edited: without, ``document`` is what ``previous`` was made of, perhaps rendered by other rules: the
+        article keeps its URL and its dates.
     """
     published = document.published or (previous.published if previous else now)
     article = Article(
@@ -154,6 +177,9 @@ def build_article(
     )
     own = f"{publication.base_url.rstrip('/')}/articles/{article.key}/{quote(article.slug, safe='-')}"
     article = replace(article, url=document.canonical_url or own)
+    if previous is not None and not edited:
+        published, updated = previous.published, previous.updated
+        return replace(article, url=previous.url, slug=previous.slug, published=published, updated=updated)
     if document.updated is None and previous is not None:
         changed = _text(article) != _text(previous)
         article = replace(article, updated=max(now if changed else previous.updated, published))
@@ -195,31 +221,34 @@ def _is_below(path: str, places: Collection[str]) -> bool:
     return any("/".join(parts[: length + 1]) in places for length in range(len(parts)))
 
 
-def _recognise(pieces: Sequence[Document], waiting: Sequence[int], free: Sequence[Known], ids: dict[int, str]) -> None:
+def _recognise(
+    pieces: Sequence[Document],
+    waiting: Sequence[int],
+    free: Sequence[Known],
+    ids: dict[int, str],
+    before: Mapping[str, Article],
+) -> None:
     """Pair documents with articles, best evidence first; ties go by path, then by id."""
     hashes = {index: body_hash(pieces[index].html) for index in waiting}
     by_path = {article.source_path: article for article in free if not article.withdrawn}
     taken: set[str] = set()
     for index in waiting:  # the usual case, and sure: the same file with the same text
         article = by_path.get(pieces[index].path)
-        if article is not None and article.body_hash == hashes[index] != _EMPTY_BODY:
+        if article is None:
+            continue
+        if article.source == pieces[index].source != "" or article.body_hash == hashes[index] != _EMPTY_BODY:
             ids[index] = article.id
             taken.add(article.id)
     left = [index for index in waiting if index not in ids]
     pairs: dict[tuple[int, str], int] = defaultdict(int)
     rest = {article.id: article for article in free if article.id not in taken}
-    looks = {index: _look_of_document(pieces[index], hashes[index]) for index in left}
-    known_looks = {article.id: _look_of_article(article) for article in rest.values()}
+    unread = [article.id for article in rest.values() if not article.source.startswith(SCHEME)]
+    rendered = {identifier: before[identifier] for identifier in unread if identifier in before}
+    looks = {index: _look_of_document(pieces[index], hashes[index], words=bool(rendered)) for index in left}
+    known_looks = {article.id: _look_of_article(article, rendered.get(article.id)) for article in rest.values()}
     for trait, weight in enumerate((BODY, PATH, SLUG, TITLE)):
-        alike: dict[str, list[str]] = defaultdict(list)
-        for identifier, known_look in known_looks.items():
-            alike[known_look[trait]].append(identifier)
-        crowd = Counter(look[trait] for look in looks.values())
-        for index, look in looks.items():
-            value = look[trait]
-            if value and len(alike.get(value, ())) * crowd[value] <= CROWD**2:
-                for identifier in alike.get(value, ()):
-                    pairs[index, identifier] += weight
+        for index, identifier in _alike(trait, looks, known_looks):
+            pairs[index, identifier] += weight
     ranked = sorted(
         (-weight, pieces[index].path, identifier, index)
         for (index, identifier), weight in pairs.items()
@@ -231,12 +260,34 @@ def _recognise(pieces: Sequence[Document], waiting: Sequence[int], free: Sequenc
             taken.add(identifier)
 
 
-def _look_of_document(piece: Document, body: str) -> tuple[str, str, str, str]:
-    return ("" if body == _EMPTY_BODY else body, piece.path, piece.url_slug, piece.title.casefold())
+def _alike(trait: int, looks: Mapping[int, _Look], known_looks: Mapping[str, _Look]) -> set[tuple[int, str]]:
+    """The pairs that agree in one trait, each once; a value that a crowd shares is no agreement."""
+    having: dict[str, list[str]] = defaultdict(list)
+    for identifier, known_look in known_looks.items():
+        for value in known_look[trait]:
+            having[value].append(identifier)
+    crowd = Counter(value for look in looks.values() for value in look[trait])
+    return {
+        (index, identifier)
+        for index, look in looks.items()
+        for value in look[trait]
+        if value and len(having.get(value, ())) * crowd[value] <= CROWD**2
+        for identifier in having.get(value, ())
+    }
 
 
-def _look_of_article(article: Known) -> tuple[str, str, str, str]:
-    return (article.body_hash, article.source_path, article.slug, article.title.casefold())
+def _look_of_document(piece: Document, body: str, *, words: bool) -> _Look:
+    bodies = {piece.source, "" if body == _EMPTY_BODY else body}
+    if words:
+        bodies.add(plain_words(piece.html))
+    return (bodies, {piece.path}, {piece.url_slug}, {piece.title.casefold()})
+
+
+def _look_of_article(article: Known, rendered: Article | None) -> _Look:
+    bodies = {article.source, article.body_hash}
+    if rendered is not None:
+        bodies.add(plain_words(rendered.html))
+    return (bodies, {article.source_path}, {article.slug}, {article.title.casefold()})
 
 
 def _convincing(weight: int, piece: Document, article: Known) -> bool:

@@ -99,7 +99,10 @@ def preview_post(site: Site, article: Article, channel: str) -> Preview:
 
 def requests_of(site: Site, article: Article, channel: str, now: datetime) -> bytes:
     """The exact requests, with secrets masked."""
-    return posting.dry_run(article, posting.channel_table(site.settings, channel), site.settings, now)
+    with site.store.read() as tx:
+        revision = article_rows.revision_of(tx, article.id)
+    table = posting.channel_table(site.settings, channel)
+    return posting.dry_run(article, table, site.settings, now, revision=revision)
 
 
 def post_now(site: Site, article: Article, channel: str) -> Posted:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from publisher.articles.sources import check_sources
 from publisher.channels.share_links import check_targets
 from publisher.errors import SiteError
 from publisher.posting import check_channels
@@ -59,6 +60,7 @@ def open_site(directory: Path, *, clock: Callable[[], float] = time.time) -> Sit
     """
     settings = load_settings(directory)
     check_targets(settings.publication.share_targets)
+    check_sources(settings.sources, settings.directory, settings.publication)
     check_channels(settings)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)

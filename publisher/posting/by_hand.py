@@ -16,7 +16,7 @@ from publisher.posting.queueing import post_rows
 from publisher.posting.sending import Client, Clock, SendReport, send_channel, utc_now
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
-from publisher.store import Store, posts
+from publisher.store import Store, articles, posts
 from publisher.store import channels as channel_rows
 
 
@@ -69,26 +69,31 @@ def preview(article: Article, table: ChannelSettings, settings: Settings) -> Pre
     return Preview(table.name, table.kind, channel.label, made.texts, counts, channel.limit, made.url, made.price / 1e6)
 
 
-def requests(article: Article, table: ChannelSettings, settings: Settings, now: datetime) -> list[Request]:
+def requests(
+    article: Article, table: ChannelSettings, settings: Settings, now: datetime, *, revision: str = ""
+) -> list[Request]:
     """The exact requests that would publish ``article``, in their order; images are not fetched for a look."""
     channel = open_channel(table, settings.directory, dry_run=True)
-    return _requests(article, table, settings, channel, now)
+    return _requests(article, revision, table, settings, channel, now)
 
 
-def dry_run(article: Article, table: ChannelSettings, settings: Settings, now: datetime) -> bytes:
+def dry_run(
+    article: Article, table: ChannelSettings, settings: Settings, now: datetime, *, revision: str = ""
+) -> bytes:
     """Every request that would be sent, byte for byte as HTTP/1.1, with each secret masked as ``***``.
 
     What only an answer gives (an id, an access token) stands as ``{name}``.
 
+    :param revision: the article's, see :mod:`publisher.store.articles`.
     :raises ChannelError: no cut makes it fit.
     """
     channel = open_channel(table, settings.directory, dry_run=True)
-    made = _requests(article, table, settings, channel, now)
+    made = _requests(article, revision, table, settings, channel, now)
     return b"\n\n".join(channel.vault.mask_bytes(request.to_bytes()) for request in made) + b"\n"
 
 
 def _requests(
-    article: Article, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
+    article: Article, revision: str, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
 ) -> list[Request]:
     publication = settings.as_publication()
     made = compose(article, channel, table, publication, settings.directory)
@@ -96,9 +101,7 @@ def _requests(
     found: list[Request] = []
     for part, text in enumerate(made.texts):
         key = key_of(table.name, article.id, part)
-        draft = draft_of(
-            content, key=key, text=text, part=part, created=now, article_id=article.id, revision=article.revision
-        )
+        draft = draft_of(content, key=key, text=text, part=part, created=now, article_id=article.id, revision=revision)
         found += channel.requests(draft)
     return found
 
@@ -131,7 +134,8 @@ def post_now(
         if not posts.remove_unsent(tx, name, article.id):
             for row in before:
                 posts.change(tx, row.id, status=PostStatus.QUEUED, due=clock().timestamp())
-        posts.add(tx, post_rows(article, channel, table, settings, clock()))
+        revision = articles.revision_of(tx, article.id)
+        posts.add(tx, post_rows(article, revision, channel, table, settings, clock()))
         rows = posts.of_article(tx, name, article.id)
     report = SendReport()
     if not table.dry_run:

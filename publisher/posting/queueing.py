@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from publisher.posting.compose import Composition, compose, content_of, key_of
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, Tx, posts
+from publisher.store import articles as article_rows
 from publisher.store import channels as channel_rows
 from publisher.store.posts import NewPost, PostChanges, PostRow
 
@@ -63,18 +64,12 @@ def queue_posts(
     """
     report = QueueReport()
     ordered = sorted(articles, key=lambda article: (article.published, article.id))
-    hashed: dict[str, str] = {}
-
-    def revision_of(article: Article) -> str:
-        """Hashing a body is the costly part; it is done once, not once a channel."""
-        if article.id not in hashed:
-            hashed[article.id] = article.revision
-        return hashed[article.id]
-
+    with store.read() as tx:
+        revisions = article_rows.revisions(tx)
     for table in settings.channels:
         channel = open_channel(table, settings.directory)
         try:
-            _queue_channel(store, settings, table, channel, ordered, now, report, old, revision_of)
+            _queue_channel(store, settings, table, channel, ordered, now, report, old, revisions)
         except RenderError as error:  # a template of one channel stops no other
             report.problems.append(f"channel {table.name}: {error}")
     return report
@@ -89,7 +84,7 @@ def _queue_channel(
     now: datetime,
     report: QueueReport,
     old: Collection[str],
-    revision_of: Callable[[Article], str],
+    revisions: Mapping[str, str],
 ) -> None:
     wanted = [article for article in articles if _wanted(article, table)]
     with store.begin() as tx:
@@ -102,14 +97,17 @@ def _queue_channel(
     due = []
     for article in wanted:
         revision = known.get(article.id)
-        if revision == "" or (revision is not None and revision == revision_of(article)):
+        if revision in ("", revisions[article.id]):
             continue
         if revision is None and article.id in old and _backfill(table) != "all":
             continue
         due.append((article, revision is None))
     for start in range(0, len(due), BATCH):
         # Composed before the transaction opens: nobody waits for a template.
-        made = [(*one, post_rows(one[0], channel, table, settings, now)) for one in due[start : start + BATCH]]
+        made = [
+            (*one, post_rows(one[0], revisions[one[0].id], channel, table, settings, now))
+            for one in due[start : start + BATCH]
+        ]
         with store.begin() as tx:
             for article, fresh, rows in made:
                 _put(tx, article, channel, table, rows, fresh, now, report)
@@ -158,7 +156,12 @@ def _backfill(table: ChannelSettings) -> str:
 
 
 def post_rows(
-    article: Article, channel: BaseChannel, table: ChannelSettings, settings: Settings, now: datetime
+    article: Article,
+    revision: str,
+    channel: BaseChannel,
+    table: ChannelSettings,
+    settings: Settings,
+    now: datetime,
 ) -> list[NewPost]:
     """The rows of an article's posts; one that cannot be made to fit is failed from the start, with its reason.
 
@@ -178,7 +181,7 @@ def post_rows(
             article_id=article.id,
             part=part,
             parts=len(composition.texts),
-            revision=article.revision,
+            revision=revision,
             status=status,
             key=key_of(table.name, article.id, part),
             whole=composition.whole,
@@ -210,7 +213,7 @@ def _edit(
     edits = 0
     new = {row.part: row for row in rows}
     for old in posts.of_article(tx, table.name, article.id):
-        values: PostChanges = {"revision": article.revision}
+        values: PostChanges = {"revision": rows[0].revision}
         row = new.get(old.part)
         changed = row is not None and row.text and _shown(old) != _shown(row)
         can = channel.edits and table.updates and old.status == PostStatus.PUBLISHED and old.remote_id

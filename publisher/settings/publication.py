@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 
 from publisher.lib.languages import is_language_tag
-from publisher.settings.base import HttpUrl, Name, OptionalHttpUrl, Table
+from publisher.settings.base import FamilyTable, HttpUrl, Name, OptionalHttpUrl, Table
 
 
 def _zone(value: str) -> str:
@@ -56,9 +56,10 @@ class PublicationSettings(Table):
     )
 
 
-class SourceSettings(Table):
+class SourceSettings(FamilyTable):
+    """One source; its other keys are the kind's own: ``path`` and ``ignore`` of the kinds that read files."""
+
     kind: Name = Field(default="markdown", description="A file name of publisher/articles/sources: markdown, page.")
-    path: SitePath = Field(default="articles", description="Directory, relative to the site and inside it.")
     section: str = Field(default="", description="Section of articles that name none.")
     author: str = Field(default="", description="Author of articles that name none. Default: the publication's.")
     tags: tuple[str, ...] = Field(default=(), description="Tags of every article, besides its own.")
@@ -67,9 +68,6 @@ class SourceSettings(Table):
     )
     base_url: OptionalHttpUrl = Field(
         default="", description="What relative URLs are relative to. Default: the publication's."
-    )
-    ignore: tuple[str, ...] = Field(
-        default=(), description='Files to leave out, as patterns of their path in the directory: "notes/*".'
     )
 
 

@@ -1,25 +1,34 @@
-"""Articles as they were last read, with the hash of their revision.
+"""Articles as they were last read and rendered.
 
-``save`` answers whether there is anything to do: an article whose revision is known costs one indexed look-up
-and no write. An article that its source no longer offers is withdrawn, not deleted: its id stays taken.
+::
+
+    source      rendering
+    as before   as before    unchanged   nothing is written
+    as before   another      rendered    the row holds the new rendering; nobody is told
+    another     as before    unchanged   the source is noted
+    another     another      changed     a new revision: posts are edited, feeds announced
+
+``revision`` is a token, not a hash: whoever told others of an article keeps it and compares it with the column.
+An article that its source no longer offers is withdrawn, not deleted: its id stays taken.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from publisher.lib.text import body_hash
 from publisher.model import Article, article_from_dict, article_to_dict, canonical_json
 from publisher.store import topics
 from publisher.store.tables import article as table
 
-Change = Literal["new", "changed", "unchanged"]
+Change = Literal["new", "changed", "rendered", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +43,50 @@ class KnownArticle:
     body_hash: str
     published: datetime
     revision: str
+    source: str
     withdrawn: bool
 
 
-def save(tx: Connection, article: Article, *, source_path: str, now: float, release: bool = True) -> Change:
+def save(
+    tx: Connection,
+    article: Article,
+    *,
+    source_path: str,
+    now: float,
+    release: bool = True,
+    source: str = "",
+    edited: bool = True,
+) -> Change:
     """Remember ``article`` as it is now.
 
     :param source_path: where it was read from, relative to the site.
     :param release: a new article takes the next position in the order of release; without, no digest ever holds it.
+    :param source: what it was read from, see :func:`publisher.articles.documents.source_hash`.
+    :param edited: whether another rendering than the last is somebody's edit, and not only the renderer's work.
     :param now: UTC epoch seconds.
     """
     found = tx.execute(
-        select(table.c.revision, table.c.source_path, table.c.withdrawn).where(table.c.id == article.id)
+        select(table.c.revision, table.c.source, table.c.source_path, table.c.withdrawn, table.c.document).where(
+            table.c.id == article.id
+        )
     ).one_or_none()
-    revision = article.revision
-    if found is not None and (found.revision, found.source_path, found.withdrawn) == (revision, source_path, None):
+    document = canonical_json(article_to_dict(article)).decode()
+    again = found is not None and found.withdrawn is None
+    same = found is not None and again and found.document == document
+    if found is not None and same and (found.source_path, found.source) == (source_path, source):
         return "unchanged"
+    news = not same and (edited or not again)
     values = {
+        "source": source,
         "source_path": source_path,
         "slug": article.slug,
         "title": article.title,
         "section": article.section,
         "published": article.published.timestamp(),
         "updated": article.updated.timestamp(),
-        "revision": revision,
+        "revision": _mint(document, now) if found is None or news else found.revision,
         "body_hash": body_hash(article.html),
-        "document": canonical_json(article_to_dict(article)).decode(),
+        "document": document,
         "saved": now,
         "withdrawn": None,
     }
@@ -70,8 +97,24 @@ def save(tx: Connection, article: Article, *, source_path: str, now: float, rele
         return "new"
     tx.execute(table.update().where(table.c.id == article.id).values(values))
     topics.index(tx, article)
-    moved_only = found.revision == revision and found.withdrawn is None
-    return "unchanged" if moved_only else "changed"
+    if same:
+        return "unchanged"
+    return "changed" if news else "rendered"
+
+
+def _mint(document: str, now: float) -> str:
+    """A token that no earlier revision of the article has, also where its text is one that it had before."""
+    return hashlib.sha256(f"{now!r}\0{document}".encode()).hexdigest()
+
+
+def revisions(tx: Connection) -> dict[str, str]:
+    """The revision of every article there ever was, by its id."""
+    return {row.id: row.revision for row in tx.execute(select(table.c.id, table.c.revision))}
+
+
+def revision_of(tx: Connection, article_id: str) -> str:
+    """The revision of one article; empty when there is none of this id."""
+    return tx.scalar(select(table.c.revision).where(table.c.id == article_id)) or ""
 
 
 def unreleased(tx: Connection) -> set[str]:
@@ -126,12 +169,12 @@ def positions(tx: Connection) -> dict[str, int]:
 
 
 def withdraw(tx: Connection, ids: Iterable[str], *, now: float) -> int:
-    """Stop offering these articles; answers how many were offered until now."""
+    """Stop offering these articles; returns how many were offered until now."""
     offered = update(table).where(table.c.withdrawn.is_(None)).values(withdrawn=now)
     return sum(tx.execute(offered.where(table.c.id == article_id)).rowcount for article_id in ids)
 
 
-def _offered() -> Any:
+def _offered() -> Select[str]:
     return select(table.c.document).where(table.c.withdrawn.is_(None))
 
 

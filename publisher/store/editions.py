@@ -65,10 +65,9 @@ def create(
         .returning(edition.c.id)
     ).scalar_one()
     for position, one in enumerate(chosen):
+        revision = articles.revision_of(tx, one.id)
         tx.execute(
-            edition_article.insert().values(
-                edition_id=created, position=position, article_id=one.id, revision=one.revision
-            )
+            edition_article.insert().values(edition_id=created, position=position, article_id=one.id, revision=revision)
         )
     return int(created)
 

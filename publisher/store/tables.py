@@ -79,6 +79,8 @@ article = Table(
     Column("updated", Double, nullable=False),
     Column("revision", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
+    # What it was read from (publisher.articles.documents.source_hash); '' until it is read by a version that hashes it.
+    Column("source", Text, nullable=False, server_default=""),
     Column("document", Text, nullable=False),
     # The place in the order of release to digests, from 1; NULL: never released (an old article, imported).
     Column("position", BigInteger, unique=True),

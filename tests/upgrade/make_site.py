@@ -35,14 +35,20 @@ from unittest import mock
 import httpx
 
 import publisher
-from publisher import delivery, links, pipeline, posting, subscribing
+from publisher import delivery, posting
+from publisher.lib import links
+from publisher.lib.tokens import Purpose, issue
 from publisher.mail.transport import SENT, OneByOne, Outcome, Outgoing, Result
 from publisher.model import Cadence
+from publisher.pipeline.collecting import collect
+from publisher.pipeline.planning import freeze_due, plan_editions
+from publisher.pipeline.sending import drain
+from publisher.pipeline.site import Site, open_site
 from publisher.store import articles, keys, private_feeds, subscribers, websub
 from publisher.store import tracking as tracking_rows
 from publisher.store.subscribers import SubscriberStatus
-from publisher.tokens import Purpose, issue
-from publisher.web.paths import article_path, edition_mail_path, edition_path
+from publisher.subscribers import leaving
+from publisher.web.frame.paths import article_path, edition_mail_path, edition_path
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -283,10 +289,10 @@ def begin(site: Path) -> None:
     write_sources(site, ARTICLES, MORNING - 3600)
 
 
-def join(context: pipeline.Context) -> None:
+def join(site: Site) -> None:
     """Readers in every state, and one who follows a feed through our hub."""
-    now = context.now() - 86_400
-    with context.store.begin() as tx:
+    now = site.now() - 86_400
+    with site.store.begin() as tx:
         for address, name, language, digests, wishes in READERS:
             who = subscribers.add(
                 tx, address, now=now, name=name, language=language, status=SubscriberStatus.CONFIRMED, origin="form"
@@ -310,29 +316,29 @@ def join(context: pipeline.Context) -> None:
             websub.confirm(tx, request, now=now)
 
 
-def told(context: pipeline.Context) -> None:
+def told(site: Site) -> None:
     """Every hub and subscriber took its news."""
-    with context.store.begin() as tx:
-        moment = context.now()
+    with site.store.begin() as tx:
+        moment = site.now()
         for news in websub.claim_announcements(tx, now=moment, until=moment + 1, limit=99):
             websub.announced(tx, news)
         websub.delivered(tx, websub.claim_deliveries(tx, now=moment, until=moment + 1, limit=99))
 
 
-def round_of(context: pipeline.Context, mail: Mail, *, batch: int = 1000) -> None:
+def round_of(site: Site, mail: Mail, *, batch: int = 1000) -> None:
     """One tick of the worker, without a network."""
-    pipeline.collect(context)
-    told(context)
-    pipeline.plan_editions(context)
-    pipeline.freeze_due(context)
-    pipeline.drain(context, mail.full, transport=mail, options=delivery.Options(batch=batch))
-    delivery.sweep(context.store, context.settings.journal, context.clock)
-    posting.send_due(context.store, context.settings, clock=context.today, client=platforms)
+    collect(site)
+    told(site)
+    plan_editions(site)
+    freeze_due(site)
+    drain(site, mail.full, transport=mail, options=delivery.Options(batch=batch))
+    delivery.sweep(site.store, site.settings.journal, site.clock)
+    posting.send_due(site.store, site.settings, clock=site.now_utc, client=platforms)
 
 
-def facts_of(context: pipeline.Context, token: str) -> dict[str, object]:
+def facts_of(site: Site, token: str) -> dict[str, object]:
     """Addresses that readers hold by now, and that no table could tell again."""
-    with context.store.begin() as tx:
+    with site.store.begin() as tx:
         ring = keys.keyring(tx)
         offered = articles.newest(tx)
         editions = [1, 2, 3, 4]
@@ -377,25 +383,25 @@ def keep(site: Path, facts: dict[str, object], target: Path) -> None:
         (target / f"{name}.json").write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def make(site: Path) -> dict[str, object]:
+def make(directory: Path) -> dict[str, object]:
     """Live through the two days; answers what readers hold."""
     now = [MORNING]
-    begin(site)
-    context = pipeline.open_context(site, clock=lambda: now[0])
+    begin(directory)
+    site = open_site(directory, clock=lambda: now[0])
     try:
-        join(context)
-        round_of(context, Mail(doubtful="dora@reader.example"))
-        with context.store.begin() as tx:
+        join(site)
+        round_of(site, Mail(doubtful="dora@reader.example"))
+        with site.store.begin() as tx:
             token = private_feeds.issue(tx, 1, now=now[0])
             row = subscribers.by_address(tx, "gone@reader.example")
             assert row is not None
-        subscribing.leave(context.store, row.id, now=now[0] + 60, how="page")
+        leaving.leave(site.store, row.id, now=now[0] + 60, how="page")
         now[0] = EVENING
-        write_sources(site, LATER, EVENING - 60)
-        round_of(context, Mail(most=2), batch=1)
-        return facts_of(context, token)
+        write_sources(directory, LATER, EVENING - 60)
+        round_of(site, Mail(most=2), batch=1)
+        return facts_of(site, token)
     finally:
-        context.close()
+        site.close()
 
 
 def main() -> None:

@@ -62,7 +62,10 @@ _PERSON = re.compile(r"(?P<name>[^<>]+?)\s*<(?P<email>[^<>@\s]+@[^<>@\s]+)>")
 
 
 class Fields:
-    """The front matter of one file, read key by key; what is wrong collects in ``problems``."""
+    """The front matter of one file, read key by key.
+
+    What is wrong collects in ``problems``, the sizes of files of the site in ``files``, by their URL as written.
+    """
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class Fields:
         self.month_language = month_language
         self.site = site
         self.problems: list[Problem] = []
+        self.files: dict[str, int] = {}
         self.nodes: dict[str, Node] = {}
         for written, node in matter.items.items():
             self._place(written, node, matter.lines[written])
@@ -273,6 +277,9 @@ class Fields:
                 allowed = ("url", "type", "length", "title", "duration")
                 parts = self._parts(item, "enclosures", allowed, {"src": "url", "href": "url", "size": "length"})
             url = self._url(parts, "enclosures.url", "url")
+            length = self._number(parts, "enclosures", "length", 2**53)
+            if not length and (size := size_on_disk(url, self.base_url, self.site)):
+                length = self.files[_text(parts, "url")] = size
             media_type = self._media_type(parts, url, "enclosures")
             if not url or not media_type:
                 if "url" not in parts:
@@ -280,7 +287,6 @@ class Fields:
                 elif url:
                     self.warn(item.line, "enclosures: the type of this file is not known; add type, such as audio/mpeg")
                 continue
-            length = self._number(parts, "enclosures", "length", 2**53) or size_on_disk(url, self.base_url, self.site)
             title = shorten(_text(parts, "title"), 300)
             found.append(Enclosure(url, media_type, length, title, self._duration(parts)))
         return tuple(found)

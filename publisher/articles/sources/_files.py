@@ -2,39 +2,47 @@
 
 ::
 
+    folder → cursor: the name, size and time of every file below it, no content
     folder → names in order (hidden, backup and foreign files left out)
            → each: inside the site? a regular file? small? UTF-8? → text → the kind's own parse()
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from pydantic import Field
+
 from publisher.articles.documents import Document, Problem, SourceReading
+from publisher.articles.sources._base import BaseSource
 from publisher.errors import HostileContent, SourceError
 from publisher.lib.text import one_line
-from publisher.settings.publication import PublicationSettings, SourceSettings
+from publisher.settings.base import Table
+from publisher.settings.publication import SitePath
 
 MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_PATH = 500
 _BACKUPS = ("*~", "*.bak", "*.orig", "*.rej", "*.swp", "*.tmp", "#*#", ".*", "_*")
 
 
-class FileSource(ABC):
+class FileSource(BaseSource):
     """A folder of files with one of ``suffixes``; a kind writes :meth:`parse`."""
 
-    suffixes: ClassVar[tuple[str, ...]]
+    class Options(Table):
+        path: SitePath = Field(default="articles", description="Directory, relative to the site and inside it.")
+        ignore: tuple[str, ...] = Field(
+            default=(), description='Files to leave out, as patterns of their path in the directory: "notes/*".'
+        )
 
-    def __init__(self, settings: SourceSettings, site: Path, publication: PublicationSettings) -> None:
-        self.settings = settings
-        self.site = site
-        self.publication = publication
-        self.base_url = settings.base_url or publication.base_url
+    options: Options
+    suffixes: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def parse(self, text: str, path: str) -> tuple[Document, list[Problem]]:
@@ -43,27 +51,42 @@ class FileSource(ABC):
         :raises SourceError: the article is set aside.
         """
 
+    def cursor(self) -> str:
+        digest = hashlib.sha256()
+        for folder, names, files in os.walk(self.site / self.options.path):
+            names.sort()
+            for name in sorted(files):
+                try:
+                    status = os.stat(os.path.join(folder, name))
+                except OSError:
+                    continue  # gone between the listing and the look: the next reading finds out
+                where = os.path.relpath(os.path.join(folder, name), self.site)
+                line = f"{where}\0{status.st_mtime_ns}\0{status.st_size}\0"
+                digest.update(line.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
     def read(self) -> SourceReading:
-        folder = self.site / self.settings.path
-        top = PurePosixPath(self.settings.path).as_posix()
+        folder = self.site / self.options.path
+        top = PurePosixPath(self.options.path).as_posix()
         if not folder.is_dir():
             reason = "no such directory; make it, or correct path in [[sources]] of publication.toml"
             return SourceReading((), (Problem(top, None, reason, refused=True),))
         documents: list[Document] = []
         problems: list[Problem] = []
         for name in self._names(folder, problems):
-            path = (PurePosixPath(self.settings.path) / name).as_posix()
+            path = (PurePosixPath(self.options.path) / name).as_posix()
             shown = one_line(path)[:MAX_PATH]
             try:
                 if shown != path:
                     raise SourceError("the file name is too long or holds characters that cannot be shown; rename it")
-                document, warnings = self.parse(self._text(folder / name), path)
+                text = self._text(folder / name)
+                document, warnings = self.parse(text, path)
             except SourceError as error:
                 problems.append(Problem(shown, error.line, error.reason, refused=True))
             except RecursionError:
                 problems.append(Problem(shown, None, "it nests too deep to be read; make it flatter", refused=True))
             else:
-                documents.append(document)
+                documents.append(replace(document, source=self.hash_of(text, document.files)))
                 problems.extend(warnings)
         return SourceReading(tuple(documents), tuple(problems))
 
@@ -86,7 +109,7 @@ class FileSource(ABC):
             for name in files:
                 if name.lower().endswith(self.suffixes) and not self._ignored(name):
                     relative = name if below == "." else f"{below}/{name}"
-                    if not any(fnmatchcase(relative, pattern) for pattern in self.settings.ignore):
+                    if not any(fnmatchcase(relative, pattern) for pattern in self.options.ignore):
                         names.append(relative)
         return sorted(names)
 

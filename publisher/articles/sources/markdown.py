@@ -64,7 +64,7 @@ class Source(FileSource):
             path=path,
             title=title,
             html=html,
-            summary=fields.summary() or summarise(html),
+            summary=(summary := fields.summary()) or summarise(html),
             published=published,
             updated=updated,
             explicit_id=fields.identifier(),
@@ -79,6 +79,8 @@ class Source(FileSource):
             share_targets=fields.targets(),
             post_texts=fields.posts(),
             draft=draft,
+            files=tuple(sorted(fields.files.items())),
+            derived=frozenset() if summary else frozenset({"summary"}),
         )
         return document, fields.problems
 

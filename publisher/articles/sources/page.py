@@ -113,6 +113,7 @@ class Source(FileSource):
             language=language,
             share_targets=page.targets,
             related=page.related,
+            derived=frozenset() if page.headline else frozenset({"title"}),
         )
         return document, problems
 

@@ -31,6 +31,7 @@ class Remembered:
     body_hash: str
     published: datetime
     withdrawn: bool = False
+    source: str = ""
 
 
 def document(name: str, **fields) -> Document:

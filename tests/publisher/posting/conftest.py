@@ -18,6 +18,7 @@ from publisher import posting
 from publisher.model import Article, Image
 from publisher.settings import Settings
 from publisher.store import Store, open_store, posts
+from publisher.store import articles as saved
 from tests import factories
 from tests.fakes import Fake
 
@@ -73,7 +74,13 @@ class Site:
         """Let every channel be seen while there is nothing to post."""
         posting.queue_posts(self.store, self.settings, [], self.clock())
 
+    def save(self, *articles: Article) -> None:
+        with self.store.begin() as tx:
+            for one in articles:
+                saved.save(tx, one, source_path=one.id, now=self.clock().timestamp())
+
     def queue(self, *articles: Article) -> posting.QueueReport:
+        self.save(*articles)
         return posting.queue_posts(self.store, self.settings, articles, self.clock())
 
     def send(self, **more: Any) -> posting.SendReport:

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.articles.sources import read
+from publisher.articles.sources import open_source, read
 from publisher.articles.sources._bodies import sentences, summarise
 from publisher.articles.sources._dates import parse_day, parse_instant
 from publisher.articles.sources._yaml import split
-from publisher.articles.sources.markdown import Source
 from publisher.errors import SourceError
 from publisher.model import Author, Enclosure, Image
 from publisher.settings.publication import PublicationSettings, SourceSettings
@@ -21,7 +20,7 @@ PUBLICATION = PublicationSettings(title="The Slow Post", base_url="https://slow.
 
 def parse(text: str, site: Path = Path("/nonexistent"), **publication):
     settings = PUBLICATION.model_copy(update=publication)
-    return Source(SourceSettings(), site, settings).parse(text, "articles/a.md")
+    return open_source(SourceSettings(), site, settings).parse(text, "articles/a.md")
 
 
 def article(matter: str, body: str = "Body."):

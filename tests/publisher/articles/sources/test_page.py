@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.articles.sources.page import Source, find_subheads, read_page, share_targets
+from publisher.articles.sources import open_source
+from publisher.articles.sources.page import find_subheads, read_page, share_targets
 from publisher.errors import SourceError
 from publisher.settings.publication import PublicationSettings, SourceSettings
 
@@ -32,7 +33,7 @@ PARTS = {
 
 def parse(text: str):
     publication = PublicationSettings(title="The Slow Post", base_url="https://slow.example", timezone="Europe/Rome")
-    return Source(SourceSettings(kind="page", path="pages"), Path("/nonexistent"), publication).parse(
+    return open_source(SourceSettings(kind="page", path="pages"), Path("/nonexistent"), publication).parse(
         text, "pages/a.txt"
     )
 
