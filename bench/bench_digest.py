@@ -18,7 +18,7 @@ from publisher.model import Article, Author, Edition
 from publisher.rendering.digest_values import Shown, article_body, digest_values
 from publisher.rendering.digests import READER_FIELDS
 from publisher.rendering.inlining import inline
-from publisher.rendering.languages import frame_for
+from publisher.rendering.languages import speech_for
 from publisher.rendering.templates import environment, render
 from publisher.settings import Settings
 
@@ -68,7 +68,7 @@ def recipient(number: int) -> Recipient:
 def source(edition: Edition, number: int = 0) -> str:
     """The edition's HTML before inlining, with one reader's values: what others make for each message."""
     site = settings()
-    frame = frame_for("en")
+    frame = speech_for("en")
     bodies = {item.id: article_body(item) for item in edition.articles}
     reader = {name: f"https://slow.example/{name}/{number}" for name in READER_FIELDS}
     shown = [Shown(item) for item in edition.articles]

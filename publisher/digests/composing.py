@@ -27,7 +27,7 @@ from publisher.mail.phrases import Phrases
 from publisher.model import Edition
 from publisher.rendering.digest_values import ShareLinks
 from publisher.rendering.digests import FitReport, render_digest
-from publisher.rendering.languages import Frame
+from publisher.rendering.languages import Speech
 from publisher.settings import Settings
 from publisher.settings.digests import DigestSettings
 
@@ -96,12 +96,12 @@ def compose(
     html, sentinels = rendered.html, {**rendered.sentinels, **({mark: "mark"} if counted else {})}
     compiled = compile_edition(
         envelope=envelope(edition, settings, digest, archive_url=archive_url),
-        language=rendered.frame.language,
+        language=rendered.speech.language,
         subject=rendered.subject,
         text=rendered.text,
         html=html,
         sentinels=sentinels,
-        phrases=phrases(rendered.frame, settings.publication.title),
+        phrases=phrases(rendered.speech, settings.publication.title),
         # "=_" cannot stand in quoted-printable text, so the boundary never occurs in a part (RFC 2045 section 6.7).
         boundary=f"=_{nonce}",
         text_only=text_only,
@@ -144,15 +144,15 @@ def sender_id(settings: Settings) -> str:
     return "mh" + hashlib.sha256(identity.encode()).hexdigest()[:10]
 
 
-def phrases(frame: Frame, publication_title: str) -> Phrases:
+def phrases(speech: Speech, publication_title: str) -> Phrases:
     """The frame's words that hold something personal, for the compiled edition."""
     return Phrases(
-        greeting_named=frame.words["greeting_named"],
-        greeting_plain=frame.words["greeting_plain"],
-        because_all=frame.words["because_all"].replace("{title}", publication_title),
-        because_topics=frame.words["because_topics"],
-        list_patterns=frame.list_patterns,
-        right_to_left=frame.direction == "rtl",
+        greeting_named=speech.words["greeting_named"],
+        greeting_plain=speech.words["greeting_plain"],
+        because_all=speech.words["because_all"].replace("{title}", publication_title),
+        because_topics=speech.words["because_topics"],
+        list_patterns=speech.list_patterns,
+        right_to_left=speech.direction == "rtl",
     )
 
 

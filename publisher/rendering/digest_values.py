@@ -33,7 +33,7 @@ from publisher.lib.text import one_line, reading_minutes, shorten, strip_tags
 from publisher.model import Article, Edition
 from publisher.rendering.bodies import fitted, mail_html, mail_text
 from publisher.rendering.colours import palette
-from publisher.rendering.languages import Frame
+from publisher.rendering.languages import Speech
 from publisher.settings import Settings
 from publisher.settings.digests import DigestSettings
 
@@ -60,7 +60,7 @@ def digest_values(
     edition: Edition,
     settings: Settings,
     digest: DigestSettings,
-    frame: Frame,
+    speech: Speech,
     bodies: Mapping[str, ArticleBody],
     shown: Sequence[Shown],
     *,
@@ -77,10 +77,10 @@ def digest_values(
     zone = ZoneInfo(p.timezone)
     title = digest.title or p.title
     items = [
-        _article(item, settings, digest, frame, bodies[item.article.id], zone, share_links.get(item.article.id, ()))
+        _article(item, settings, digest, speech, bodies[item.article.id], zone, share_links.get(item.article.id, ()))
         for item in shown
     ]
-    words = {key: text.replace("{title}", p.title) for key, text in frame.words.items()}
+    words = {key: text.replace("{title}", p.title) for key, text in speech.words.items()}
     return {
         "publication": {
             "title": p.title,
@@ -97,7 +97,7 @@ def digest_values(
             "title": edition.title or title,
             "headline": shorten(one_line(edition.articles[0].title), HEADLINE),
             "number": words["number"].replace("{number}", str(edition.number)),
-            "date": frame.date(edition.created.astimezone(zone)),
+            "date": speech.date(edition.created.astimezone(zone)),
         },
         "articles": items,
         "omitted": len(edition.articles) - len(shown),
@@ -113,8 +113,8 @@ def digest_values(
             "font_body": Markup(design.font_body),  # noqa: S704
             "font_heading": Markup(design.font_heading),  # noqa: S704
         },
-        "language": frame.language,
-        "direction": frame.direction,
+        "language": speech.language,
+        "direction": speech.direction,
         "preheader": preheader(edition),
         "content": digest.content,
     }
@@ -154,7 +154,7 @@ def _article(
     item: Shown,
     settings: Settings,
     digest: DigestSettings,
-    frame: Frame,
+    speech: Speech,
     body: ArticleBody,
     zone: ZoneInfo,
     share: Sequence[tuple[str, str]],
@@ -177,9 +177,9 @@ def _article(
         "text": body.text if item.full else "",
         "full": item.full and bool(body.html),
         "authors": authors,
-        "byline": frame.words["by"].replace("{authors}", frame.listed(authors)) if authors else "",
-        "date": frame.date(article.published.astimezone(zone)),
-        "minutes": frame.words["minutes"].replace("{minutes}", str(reading_minutes(article.html)))
+        "byline": speech.words["by"].replace("{authors}", speech.listed(authors)) if authors else "",
+        "date": speech.date(article.published.astimezone(zone)),
+        "minutes": speech.words["minutes"].replace("{minutes}", str(reading_minutes(article.html)))
         if article.html
         else "",
         "image": _image(article),
@@ -188,7 +188,7 @@ def _article(
             {
                 "title": one_line(related.summary),
                 "url": related.url,
-                "date": frame.short_date(datetime.combine(related.published, datetime.min.time(), zone))
+                "date": speech.short_date(datetime.combine(related.published, datetime.min.time(), zone))
                 if related.published
                 else "",
             }

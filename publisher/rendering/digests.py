@@ -23,7 +23,7 @@ from publisher.model import Edition
 from publisher.rendering.digest_values import ArticleBody, ShareLinks, Shown, article_body, digest_values
 from publisher.rendering.fitting import CLOSE, FitReport, Parts, fit
 from publisher.rendering.inlining import inline
-from publisher.rendering.languages import Frame, frame_for
+from publisher.rendering.languages import Speech, speech_for
 from publisher.rendering.sandbox import has_own_templates, render_confined
 from publisher.rendering.templates import environment, packaged_templates, render
 from publisher.settings import Settings
@@ -51,7 +51,7 @@ class RenderedDigest:
     html: str
     text: str
     sentinels: dict[str, str]
-    frame: Frame
+    speech: Speech
     report: FitReport
 
 
@@ -78,7 +78,7 @@ def render_digest(
     """
     if not edition.articles:
         raise CompositionRefused("the edition has no articles")
-    frame = frame_for(language, settings.publication.language, settings.directory)
+    speech = speech_for(language, settings.publication.language, settings.directory)
     prefix = "zq" + (nonce or secrets.token_hex(8))
     reader = {name: f"{prefix}{index:02d}" for index, name in enumerate(READER_FIELDS)}
     bodies = {article.id: article_body(article) for article in edition.articles}
@@ -86,7 +86,7 @@ def render_digest(
 
     def values(shown: Sequence[Shown], bodies: Mapping[str, ArticleBody]) -> dict[str, object]:
         return digest_values(
-            edition, settings, digest, frame, bodies, shown, share_links=share_links or {}, reader=reader
+            edition, settings, digest, speech, bodies, shown, share_links=share_links or {}, reader=reader
         )
 
     def attempt(shown: Sequence[Shown]) -> Parts:
@@ -116,7 +116,7 @@ def render_digest(
         shows_bodies=shows_bodies,
     )
     sentinels = {mark: name for name, mark in reader.items()}
-    return RenderedDigest(parts.subject, parts.html, parts.text, sentinels, frame, report)
+    return RenderedDigest(parts.subject, parts.html, parts.text, sentinels, speech, report)
 
 
 def _renderer(settings: Settings, template: str) -> Callable[[dict[str, object]], tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from publisher.lib.direction import direction
-from publisher.lib.languages import looked_up, normalised
+from publisher.lib.languages import looked_up, normalised, primary
 from publisher.lib.text import isolated, listed
 from publisher.rendering.words import ENGLISH, Words, known_tags, locale_of, words_of
 
@@ -26,7 +26,7 @@ Day = date | datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Speech:
     """A BCP 47 tag, ``ltr`` or ``rtl``, and the words; ``words`` are those of a digest's frame, by name."""
 
     language: str
@@ -38,12 +38,20 @@ class Frame:
     def locale(self) -> Locale:
         return _locale(self.language)
 
+    def speaks(self, tag: str) -> bool:
+        """Whether text in the language ``tag`` is of this page's language, whatever its region."""
+        return primary(tag) == primary(self.language) and direction(tag) == self.direction
+
     def say(self, key: str, count: int | None = None, **values: str | int) -> str:
         """The phrase ``key`` as plain text, its places filled; ``{count}`` is written as the language writes it."""
-        shown = {name: self.number(value) if isinstance(value, int) else value for name, value in values.items()}
+        shown = {name: self.placed(value) for name, value in values.items()}
         if count is not None:
             shown["count"] = self.number(count)
         return self.vocabulary.phrase(key).filled(shown, count)
+
+    def placed(self, value: str | int) -> str:
+        """``value`` as it stands inside a sentence: a number written out, words kept from reordering it."""
+        return self.number(value) if isinstance(value, int) else isolated(value, right_to_left=self.direction == "rtl")
 
     def date(self, day: Day) -> str:
         """A long date, such as *23 November 2026*."""
@@ -58,8 +66,7 @@ class Frame:
 
     def listed(self, names: Sequence[str]) -> str:
         """``a, b and c``, each name kept from reordering the sentence."""
-        rtl = self.direction == "rtl"
-        return listed([isolated(name, right_to_left=rtl) for name in names], self.list_patterns)
+        return listed([self.placed(name) for name in names], self.list_patterns)
 
     @property
     def list_patterns(self) -> tuple[str, str, str, str]:
@@ -68,7 +75,7 @@ class Frame:
         return patterns["2"], patterns["start"], patterns["middle"], patterns["end"]
 
 
-def frame_for(language: str, fallback: str = ENGLISH, site: Path | None = None) -> Frame:
+def speech_for(language: str, fallback: str = ENGLISH, site: Path | None = None) -> Speech:
     """The frame for a subscriber's or visitor's language.
 
     :param fallback: the publication's; its region also decides how an *en* without one writes dates.
@@ -83,7 +90,7 @@ def frame_for(language: str, fallback: str = ENGLISH, site: Path | None = None) 
     )  # English is always there
     words = words_of(name, site)
     shown = _with_region(tag, name)
-    return Frame(shown, direction(shown), words.table("digest"), words)
+    return Speech(shown, direction(shown), words.table("digest"), words)
 
 
 def _with_region(tag: str, name: str) -> str:

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.errors import RenderError
 from publisher.rendering.bodies import wrap
 from publisher.rendering.colours import palette
-from publisher.rendering.languages import Frame, frame_for
+from publisher.rendering.languages import Speech, speech_for
 from publisher.rendering.templates import environment, packaged_templates, render
 from publisher.settings import Settings
 
@@ -58,38 +58,38 @@ def render_notice(
     known = notices(settings.directory)
     if name not in known:
         raise RenderError(f'no notice "{name}" in templates/notice; there are: {", ".join(known)}')
-    frame = frame_for(language, settings.publication.language, settings.directory)
-    values = _values(settings, frame, name, url, leave_url)
-    words = {key: wrap(text, first="", rest="") for key, text in _words(settings, frame, name).items()}
+    speech = speech_for(language, settings.publication.language, settings.directory)
+    values = _values(settings, speech, name, url, leave_url)
+    words = {key: wrap(text, first="", rest="") for key, text in _words(settings, speech, name).items()}
     env = _environment(settings.directory)
     return RenderedNotice(
         " ".join(render(env, f"notice/{name}/subject.txt", values).split()),
         render(env, f"notice/{name}/body.txt", values | {"words": words}),
         render(env, f"notice/{name}/body.html", values),
-        frame.language,
+        speech.language,
     )
 
 
-def _words(settings: Settings, frame: Frame, name: str) -> dict[str, str]:
-    found = frame.vocabulary.table(f"notice.{name}")
+def _words(settings: Settings, speech: Speech, name: str) -> dict[str, str]:
+    found = speech.vocabulary.table(f"notice.{name}")
     words = {key: text.replace("{name}", settings.publication.title) for key, text in found.items()}
-    return words | {"leave": frame.words["unsubscribe"]}
+    return words | {"leave": speech.words["unsubscribe"]}
 
 
-def _values(settings: Settings, frame: Frame, name: str, url: str, leave_url: str) -> dict[str, object]:
+def _values(settings: Settings, speech: Speech, name: str, url: str, leave_url: str) -> dict[str, object]:
     design = settings.design
     light = _Palette(palette(design.ground, design.ink, design.accent))
     dark = _Palette(palette(design.ground_dark, design.ink_dark, design.accent_dark))
     return {
-        "words": _words(settings, frame, name),
+        "words": _words(settings, speech, name),
         "url": url,
         "leave_url": leave_url,
         "publication": settings.publication.title,
         "base_url": settings.publication.base_url,
         "postal_address": settings.sender.postal_address,
-        "language": frame.language,
-        "direction": frame.direction,
-        "start": "right" if frame.direction == "rtl" else "left",
+        "language": speech.language,
+        "direction": speech.direction,
+        "start": "right" if speech.direction == "rtl" else "left",
         # Checked by the settings to hold nothing that could end a declaration; inside an attribute " is escaped.
         "font": design.font_body,
         "font_heading": design.font_heading,

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
+from markupsafe import escape
 
 from publisher.errors import RenderError
 from publisher.lib.languages import is_language_tag, normalised
@@ -51,6 +52,10 @@ class Phrase:
     def filled(self, values: Mapping[str, str], count: int | None = None) -> str:
         """The text with each ``{name}`` replaced once; a name that is not given stays as it stands."""
         return _PLACE.sub(lambda place: values.get(place[1], place[0]), self.form(count))
+
+    def escaped(self) -> Phrase:
+        """For HTML: the words escaped, the places left."""
+        return Phrase({category: str(escape(text)) for category, text in self.forms.items()}, self.language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,12 @@ PARTS = (
 MAX_SECTIONS = 8
 #: After this time every page asks anew which sections there are; with 20,000 articles that takes a while.
 SECTIONS_SECONDS = 2.0
+#: The labels are keys of words.
 FOOT = (
-    NavLink("Subscribe", "/subscribe"),
-    NavLink("Articles", "/articles"),
-    NavLink("Editions", "/editions"),
-    NavLink("Feeds", "/feeds"),
+    NavLink("page.subscribe", "/subscribe"),
+    NavLink("page.articles", "/articles"),
+    NavLink("page.editions", "/editions"),
+    NavLink("page.feeds", "/feeds"),
 )
 
 

@@ -65,7 +65,7 @@ def home(frame: Frame, request: Request) -> Response:
 def article_part(frame: Frame, request: Request, newest: Sequence[Article]) -> dict[str, Any]:
     """The newest articles with their share links."""
     targets = frame.site.settings.publication.share_targets
-    place = place_of(frame, request)
+    place = place_of(frame, request, frame.english())
     with frame.site.store.read() as tx:
         total = topics.total(tx)
     cards = [

@@ -32,8 +32,9 @@ def listing(frame: Frame, request: Request) -> Response:
         title = each.name if each.kind in ("section", "tag", "author") else each.title
         view = {"title": title, "articles": each.articles, "updated": each.updated, "links": links}
         groups.setdefault(each.kind, []).append(view)
-    values = {"title": "Feeds", "groups": groups, "opml": f"{root}/feeds.opml"}
-    return frame.page(request, "web/feeds.html", values)
+    speech = frame.speech(request)
+    values = {"title": speech.say("feeds.title"), "groups": groups, "opml": f"{root}/feeds.opml"}
+    return frame.page(request, "web/feeds.html", values, speech=speech)
 
 
 def preview(frame: Frame, request: Request, path: str, file: Path, form: Format) -> Response:
@@ -43,8 +44,9 @@ def preview(frame: Frame, request: Request, path: str, file: Path, form: Format)
     stem = path.rpartition(".")[0]
     here = frame.absolute(f"/{quote(path)}")
     encoded = quote(here, safe="")
+    speech = frame.speech(request)
     values = {
-        "title": f"Feed: {title}",
+        "title": speech.say("feed.title", title=title),
         "heading": title,
         "format": LABELS.get(form.name, form.name),
         "archive": path.startswith("feeds/archive/"),
@@ -59,7 +61,7 @@ def preview(frame: Frame, request: Request, path: str, file: Path, form: Format)
             {"label": "Feedly", "href": f"https://feedly.com/i/subscription/feed/{encoded}"},
             {"label": "Inoreader", "href": f"https://www.inoreader.com/?add_feed={encoded}"},
             {"label": "NewsBlur", "href": f"https://www.newsblur.com/?url={encoded}"},
-            {"label": "A feed reader on this device", "href": f"feed:{here}"},
+            {"label": speech.say("feed.this_device"), "href": f"feed:{here}"},
         ],
         "all_feeds": f"{root}/feeds",
         "entries": [
@@ -74,7 +76,7 @@ def preview(frame: Frame, request: Request, path: str, file: Path, form: Format)
         ],
         "robots": "noindex",
     }
-    return frame.page(request, "web/feed.html", values, headers={"vary": VARY})
+    return frame.page(request, "web/feed.html", values, headers={"vary": VARY}, speech=speech)
 
 
 ROUTES = (Get("/feeds", listing, ANYBODY),)

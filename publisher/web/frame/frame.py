@@ -23,9 +23,12 @@ from starlette.responses import Response
 
 from feeds import AlternateLink
 from publisher.lib.direction import direction
+from publisher.lib.languages import negotiated
 from publisher.model import Publication
 from publisher.pipeline.site import Site
+from publisher.rendering.languages import Speech, speech_for
 from publisher.rendering.pages import Pages
+from publisher.rendering.words import ENGLISH, known_tags
 from publisher.web.frame.assets import Assets
 from publisher.web.frame.body import Origins
 from publisher.web.frame.conditions import known_tag
@@ -71,7 +74,7 @@ class Frame:
     token: FormToken = field(default_factory=FormToken)
     sections: Callable[[], tuple[NavLink, ...]] = lambda: ()
     alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: ()
-    #: Links at the foot of every page: subscribe, feeds, editions.
+    #: Links at the foot of every page: subscribe, feeds, editions. Their labels are keys of words.
     foot: tuple[NavLink, ...] = ()
     #: Fetches what a mail provider signs with.
     fetch: Callable[[str], bytes] = _no_network
@@ -117,14 +120,30 @@ class Frame:
         """Which pictures a page may load; for :func:`publisher.web.frame.body.page_body`."""
         return Origins(self.publication.base_url, root_of(request), self.site.settings.web.image_hosts)
 
-    def frame(self, request: Request) -> dict[str, Any]:
+    def speech(self, request: Request, language: str = "") -> Speech:
+        """The words of a page.
+
+        :param language: the subscriber's, where one is known; else what the browser asks for decides, among the
+            languages there are, and then the publication's.
+        """
+        directory = self.site.settings.directory
+        wanted = language or negotiated(request.headers.get("accept-language", ""), known_tags(directory), "")
+        return speech_for(wanted, self.publication.language, directory)
+
+    def english(self) -> Speech:
+        """The words of the desk."""
+        return speech_for(ENGLISH, self.publication.language, self.site.settings.directory)
+
+    def frame(self, request: Request, speech: Speech) -> dict[str, Any]:
         """What ``_base.html`` needs on every page, as ``frame``."""
         publication, root = self.publication, root_of(request)
+        foreign = not speech.speaks(publication.language)
         return {
             "title": publication.title,
             "description": publication.description,
-            "language": publication.language,
-            "direction": direction(publication.language),
+            "foreign": {"language": publication.language, "direction": direction(publication.language)}
+            if foreign
+            else None,
             "rights": publication.copyright,
             "logo": Origins(publication.base_url, root, self.site.settings.web.image_hosts).local(publication.logo_url)
             if publication.logo_url
@@ -133,7 +152,7 @@ class Frame:
             "style": root + self.assets.style.path,
             "icon": root + self.assets.icon.path,
             "sections": [{"label": link.label, "href": root + link.href} for link in self.sections()],
-            "foot": [{"label": link.label, "href": root + link.href} for link in self.foot],
+            "foot": [{"label": speech.say(link.label), "href": root + link.href} for link in self.foot],
             "indexed": self.site.settings.web.indexed,
             "path": request.scope["path"].removeprefix(root),
         }
@@ -149,6 +168,7 @@ class Frame:
         headers: Mapping[str, str] | None = None,
         alternates: Iterable[AlternateLink] = (),
         frames: bool = False,
+        speech: Speech | None = None,
     ) -> Response:
         """Return ``templates/<template>``, which extends ``web/_base.html``.
 
@@ -157,16 +177,21 @@ class Frame:
 
         :param alternates: feeds of this very page, announced before the publication's.
         :param frames: the page shows documents of ours in frames.
+        :param speech: as :meth:`speech` gives it, for a subscriber or because ``values`` depend on it. Left out, the
+            desk speaks English and a public page what the browser asks for. Caches are told that it depends on that.
         :raises RenderError: the template failed.
         """
-        frame = self.frame(request) | {
+        spoken = speech or (self.english() if template.startswith("desk/") else self.speech(request))
+        frame = self.frame(request, spoken) | {
             "alternates": [
                 {"title": a.title, "type": a.media_type, "href": a.href} for a in (*alternates, *self.alternates())
             ]
         }
-        html = self.pages.render(template, {"frame": frame, **(values or {})})
+        html = self.pages.render(template, {"frame": frame, **(values or {})}, spoken)
         response = Response(html, status, dict(headers or {}), media_type="text/html; charset=utf-8")
         response.headers.setdefault("cache-control", cache)
+        if cache != NEVER_KEPT:
+            response.headers.add_vary_header("Accept-Language")
         if frames:
             policy = content_security_policy(self.site.settings.web.image_hosts, frames=True)
             response.headers["content-security-policy"] = policy

@@ -14,25 +14,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 
 from publisher.errors import MastheadError
+from publisher.rendering.languages import Speech
 from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
 from publisher.web.frame.security import security_headers
 
 log = logging.getLogger(__name__)
 
-#: What happened, and what to do.
-WORDS = {
-    400: ("This request cannot be read", "Go back and try once more."),
-    403: ("This was refused", "Reload the page that you came from and try again."),
-    404: ("There is no such page", "It may have moved: look for it on the front page."),
-    405: ("This address does not take that", "Open it from the page that links to it."),
-    409: ("That came too late", "Go back and reload the page."),
-    410: ("This page was taken down", "You find what is current on the front page."),
-    413: ("That was too large", "Send less at a time."),
-    415: ("That kind of content is not taken here", "Send a form or JSON, as the page describes."),
-    429: ("Too many requests", "Wait a while, then try again."),
-    500: ("Something broke on our side", "It has been noted. Try again in a few minutes."),
-    503: ("Not available at the moment", "Try again in a few minutes."),
-}
+#: Statuses that have words of their own: ``errors.<status>``.
+SAID = frozenset({400, 403, 404, 405, 409, 410, 413, 415, 429, 500, 503})
 
 
 def wants_json(request: Request) -> bool:
@@ -43,20 +32,28 @@ def wants_json(request: Request) -> bool:
     )
 
 
-def problem(frame: Frame, request: Request, status: int, *, what: str = "", todo: str = "") -> Response:
-    """The page (or JSON) of one error; ``what`` and ``todo`` replace the usual words."""
-    usual_what, usual_todo = WORDS.get(status, WORDS[400] if status < 500 else WORDS[500])
-    what, todo = what or usual_what, todo or usual_todo
-    if wants_json(request):
+def problem(
+    frame: Frame, request: Request, status: int, *, what: str = "", todo: str = "", speech: Speech | None = None
+) -> Response:
+    """The page (or JSON) of one error.
+
+    :param what: with ``todo`` in place of the usual words; English where ``speech`` is not given.
+    """
+    program = wants_json(request)
+    spoken = speech or (frame.english() if what or program else frame.speech(request))
+    said = status if status in SAID else 400 if status < 500 else 500
+    what, todo = what or spoken.say(f"errors.{said}.what"), todo or spoken.say(f"errors.{said}.todo")
+    if program:
         return JSONResponse({"error": what, "todo": todo}, status, {"cache-control": NEVER_KEPT})
     values = {"title": what, "status": status, "what": what, "todo": todo, "robots": "noindex"}
-    return frame.page(request, "web/error.html", values, status=status, cache=NEVER_KEPT)
+    return frame.page(request, "web/error.html", values, status=status, cache=NEVER_KEPT, speech=spoken)
 
 
 def void_link(frame: Frame, request: Request) -> Response:
     """A personal link that is not genuine, too old or of somebody who was erased: all look alike."""
-    todo = "Take the link from the newest mail, or subscribe again."
-    return problem(frame, request, 404, what="This link is not good any more", todo=todo)
+    speech = frame.speech(request)
+    what, todo = speech.say("link.void"), speech.say("link.void_more")
+    return problem(frame, request, 404, what=what, todo=todo, speech=speech)
 
 
 def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exception], Response]]:

@@ -94,32 +94,36 @@ def edition_list(frame: Frame, request: Request) -> Response:
     pages = max(1, -(-total // size))
     if number > pages:
         raise HTTPException(404)
+    speech = frame.speech(request)
+    title = speech.say("editions.title")
     values = {
-        "title": "Editions",
+        "title": title,
         "total": total,
         "editions": [edition_view(edition, root) for edition in found],
         "pager": pager(f"{root}/editions", number, pages),
         "canonical": frame.absolute("/editions") + (f"?page={number}" if number > 1 else ""),
-        "social": website(frame, f"Editions · {frame.publication.title}", "/editions"),
+        "social": website(frame, f"{title} · {frame.publication.title}", "/editions"),
     }
-    return frame.page(request, "web/editions.html", values)
+    return frame.page(request, "web/editions.html", values, speech=speech)
 
 
 def edition_page(frame: Frame, request: Request) -> Response:
     with frame.site.store.read() as tx:
         edition = _wanted(frame, request, tx)
         has_mail = bool(editions.composed(tx, edition.id, 1))
-    place = place_of(frame, request)
+    speech = frame.speech(request)
+    place = place_of(frame, request, speech)
     view = edition_view(edition, place.root)
+    number = speech.say("digest.number", number=edition.number)
     values = {
-        "title": f"{edition.title} · No. {edition.number}",
+        "title": f"{edition.title} · {number}",
         "edition": view,
         "has_mail": has_mail,
         "cards": [card(article, place) for article in edition.articles],
         "canonical": frame.absolute(edition_path(edition.id)),
-        "social": website(frame, f"{edition.title}, No. {edition.number}", edition_path(edition.id)),
+        "social": website(frame, f"{edition.title} · {number}", edition_path(edition.id)),
     }
-    return frame.page(request, "web/edition.html", values)
+    return frame.page(request, "web/edition.html", values, speech=speech)
 
 
 def edition_mail(frame: Frame, request: Request) -> Response:

@@ -23,6 +23,7 @@ from starlette.responses import RedirectResponse, Response
 import feeds
 from publisher.lib.text import slugify
 from publisher.model import Article
+from publisher.rendering.languages import Speech
 from publisher.store import articles as shelf
 from publisher.store import topics
 from publisher.store.topics import Kind, Topic
@@ -40,9 +41,9 @@ BESIDE = 3
 MAX_CANDIDATES = 60
 
 
-def place_of(frame: Frame, request: Request) -> Place:
-    """Where the page of this request is being shown."""
-    return Place(root_of(request), frame.origins(request), frame.publication)
+def place_of(frame: Frame, request: Request, speech: Speech) -> Place:
+    """Where the page of this request is being shown, and in which language."""
+    return Place(root_of(request), frame.origins(request), frame.publication, speech)
 
 
 def page_number(request: Request) -> int:
@@ -105,7 +106,9 @@ def home(frame: Frame, request: Request) -> Response:
     with frame.site.store.read() as tx:
         newest = shelf.newest(tx, ON_HOME)
         total = topics.total(tx)
-    cards = [card(article, place_of(frame, request)) for article in newest]
+    speech = frame.speech(request)
+    place = place_of(frame, request, speech)
+    cards = [card(article, place) for article in newest]
     values = {
         "lead": cards[0] if cards else None,
         "cards": cards[1:],
@@ -114,7 +117,7 @@ def home(frame: Frame, request: Request) -> Response:
         "canonical": frame.absolute("/"),
         "social": website(frame, frame.publication.title, "/"),
     }
-    return frame.page(request, "web/home.html", values)
+    return frame.page(request, "web/home.html", values, speech=speech)
 
 
 def feeds_of(frame: Frame, topic: Topic) -> tuple[feeds.AlternateLink, ...]:
@@ -136,7 +139,8 @@ def article(frame: Frame, request: Request) -> Response:
     if request.scope["path"].removeprefix(root_of(request)) != unquote(path):
         return RedirectResponse(root_of(request) + path, 301)
     targets = frame.site.settings.publication.share_targets
-    view = article_view(found, place_of(frame, request), targets=targets, more=related(found, near))
+    speech = frame.speech(request)
+    view = article_view(found, place_of(frame, request, speech), targets=targets, more=related(found, near))
     values = {
         "title": found.title,
         "description": found.summary,
@@ -144,10 +148,10 @@ def article(frame: Frame, request: Request) -> Response:
         "social": social(found, frame.publication),
         "article": view,
     }
-    return frame.page(request, "web/article.html", values)
+    return frame.page(request, "web/article.html", values, speech=speech)
 
 
-def _listing(frame: Frame, request: Request, topic: Topic | None, heading: str, path: str) -> Response:
+def _listing(frame: Frame, request: Request, topic: Topic | None, path: str) -> Response:
     size, number = frame.site.settings.web.page_size, page_number(request)
     with frame.site.store.read() as tx:
         total = topic.articles if topic else topics.total(tx)
@@ -155,22 +159,26 @@ def _listing(frame: Frame, request: Request, topic: Topic | None, heading: str, 
     pages = max(1, math.ceil(total / size))
     if number > pages:
         raise HTTPException(404)
-    place = place_of(frame, request)
+    speech = frame.speech(request)
+    place = place_of(frame, request, speech)
+    heading = topic.name if topic else speech.say("list.all")
     values = {
-        "title": heading if number == 1 else f"{heading}, page {number}",
+        "title": heading if number == 1 else speech.say("page.titled_page", title=heading, page=number),
         "heading": heading,
-        "kind": topic.kind.capitalize() if topic else "",
+        "named": topic is not None,
+        "kind": speech.say(f"list.{topic.kind}") if topic else "",
         "total": total,
         "cards": [card(article, place) for article in found],
         "pager": pager(place.root + path, number, pages),
         "canonical": frame.absolute(path) + (f"?page={number}" if number > 1 else ""),
         "social": website(frame, f"{heading} · {frame.publication.title}", path),
     }
-    return frame.page(request, "web/list.html", values, alternates=feeds_of(frame, topic) if topic else ())
+    found_feeds = feeds_of(frame, topic) if topic else ()
+    return frame.page(request, "web/list.html", values, alternates=found_feeds, speech=speech)
 
 
 def articles(frame: Frame, request: Request) -> Response:
-    return _listing(frame, request, None, "All articles", "/articles")
+    return _listing(frame, request, None, "/articles")
 
 
 def _by(kind: Kind, path_of: Callable[[str], str], frame: Frame, request: Request) -> Response:
@@ -178,7 +186,7 @@ def _by(kind: Kind, path_of: Callable[[str], str], frame: Frame, request: Reques
         topic = topics.find(tx, kind, request.path_params["slug"])
     if topic is None:
         raise HTTPException(404)
-    return _listing(frame, request, topic, topic.name, path_of(topic.name))
+    return _listing(frame, request, topic, path_of(topic.name))
 
 
 ROUTES = (

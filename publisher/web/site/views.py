@@ -12,6 +12,7 @@ from publisher.channels import share_links
 from publisher.lib.direction import direction
 from publisher.lib.text import reading_minutes, shorten, strip_tags
 from publisher.model import Article, Publication
+from publisher.rendering.languages import Speech
 from publisher.rendering.pages import trusted_html
 from publisher.web.frame.body import Origins, page_body
 from publisher.web.frame.paths import article_path, author_path, section_path, tag_path
@@ -22,11 +23,12 @@ LATER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page is being shown: for links and pictures."""
+    """Where a page is being shown, and what it speaks: for links, pictures and marks of other languages."""
 
     root: str
     origins: Origins
     publication: Publication
+    speech: Speech
 
 
 def card(article: Article, place: Place) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def article_view(
         "summary": article.summary,
         "body": trusted_html(page_body(article.html, place.origins)),
         "updated": article.updated if article.updated - article.published >= LATER else None,
-        "bylines": [{"name": a.name, "href": place.root + author_path(a.name)} for a in article.authors],
+        "bylines": [{"label": a.name, "href": place.root + author_path(a.name)} for a in article.authors],
         "tags": [_link(tag, tag_path, place) for tag in article.tags],
         "share": [
             {"kind": link.kind, "label": link.label, "href": link.url}
@@ -133,7 +135,7 @@ def _image(article: Article, place: Place) -> dict[str, Any] | None:
 
 def _tongue(article: Article, place: Place) -> dict[str, str | None]:
     """Language and direction, where they differ from the page's."""
-    language = article.language
-    if not language or language == place.publication.language:
+    language = article.language or place.publication.language
+    if place.speech.speaks(language):
         return {"language": None, "direction": None}
     return {"language": language, "direction": direction(language)}

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from publisher.rendering.languages import frame_for
+from publisher.rendering.languages import speech_for
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from publisher.rendering.languages import frame_for
     ],
 )
 def test_a_language_falls_back_to_the_publications_and_then_to_english(language, publication, expected):
-    assert frame_for(language, publication).language == expected
+    assert speech_for(language, publication).language == expected
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_a_language_falls_back_to_the_publications_and_then_to_english(language,
     ],
 )
 def test_dates_are_written_as_the_language_writes_them(language, written):
-    assert frame_for(language).date(date(2026, 11, 3)) == written
+    assert speech_for(language).date(date(2026, 11, 3)) == written
 
 
 def test_names_are_listed_as_the_language_lists_them():
-    assert frame_for("en-GB").listed(["A", "B", "C"]) == "A, B and C"
-    assert frame_for("it").listed(["A", "B"]) == "A e B"
-    assert frame_for("en").listed(["{0}", "{1}"]) == "{0} and {1}"
-    assert frame_for("en").listed([]) == ""
+    assert speech_for("en-GB").listed(["A", "B", "C"]) == "A, B and C"
+    assert speech_for("it").listed(["A", "B"]) == "A e B"
+    assert speech_for("en").listed(["{0}", "{1}"]) == "{0} and {1}"
+    assert speech_for("en").listed([]) == ""

@@ -116,7 +116,7 @@ def test_the_page_for_template_authors_names_every_value():
 
     from publisher.rendering.digest_values import Shown, article_body, digest_values
     from publisher.rendering.digests import READER_FIELDS
-    from publisher.rendering.languages import frame_for
+    from publisher.rendering.languages import speech_for
     from publisher.rendering.templates import packaged_templates
     from tests.golden_editions import golden_editions
 
@@ -126,7 +126,7 @@ def test_the_page_for_template_authors_names_every_value():
         edition,
         settings,
         settings.digests[0],
-        frame_for("en"),
+        speech_for("en"),
         {article.id: article_body(article) for article in edition.articles},
         [Shown(article) for article in edition.articles],
         share_links={edition.articles[0].id: [("X", "https://x.example")]},

@@ -7,7 +7,7 @@ import pytest
 from babel import Locale
 
 from publisher.errors import RenderError
-from publisher.rendering.languages import frame_for
+from publisher.rendering.languages import speech_for
 from publisher.rendering.templates import packaged_templates
 from publisher.rendering.words import languages, read_words, words_of
 
@@ -68,7 +68,7 @@ def test_a_phrase_with_a_count_has_exactly_the_forms_of_its_language(file):
     ],
 )
 def test_a_count_is_said_as_the_language_says_it(language, count, said):
-    assert frame_for(language).say("list.count", count) == said
+    assert speech_for(language).say("list.count", count) == said
 
 
 def test_a_languages_file_in_a_site_is_all_that_it_takes(tmp_path):
@@ -76,25 +76,25 @@ def test_a_languages_file_in_a_site_is_all_that_it_takes(tmp_path):
     write(tmp_path, "sr-Latn", '[digest]\nunsubscribe = "Odjava"\n')
     assert languages(tmp_path) == {**languages(), "sr-Latn": "srpski (latinica)", "xx": "Xish"}
     assert languages(tmp_path)["xx"] == "Xish"
-    frame = frame_for("xx", "de", tmp_path)
-    assert (frame.language, frame.words["unsubscribe"]) == ("xx", "Xoff")
-    assert frame_for("sr-Latn-RS", "de", tmp_path).words["unsubscribe"] == "Odjava"
-    assert frame_for("xx", "de").language == "de"
+    speech = speech_for("xx", "de", tmp_path)
+    assert (speech.language, speech.words["unsubscribe"]) == ("xx", "Xoff")
+    assert speech_for("sr-Latn-RS", "de", tmp_path).words["unsubscribe"] == "Odjava"
+    assert speech_for("xx", "de").language == "de"
 
 
 def test_what_a_file_lacks_is_english_with_the_plurals_of_english(tmp_path):
     write(tmp_path, "ru", '[digest]\nshare = "Поделиться"\n')
-    frame = frame_for("ru", "en", tmp_path)
-    assert frame.words["share"] == "Поделиться"
-    assert frame.words["read_more"] == "Continue on the web"
-    assert frame.say("list.count", 21) == "21 articles"
+    speech = speech_for("ru", "en", tmp_path)
+    assert speech.words["share"] == "Поделиться"
+    assert speech.words["read_more"] == "Continue on the web"
+    assert speech.say("list.count", 21) == "21 articles"
 
 
 def test_a_site_replaces_one_word_and_keeps_the_others(tmp_path):
     write(tmp_path, "it", '[digest]\nshare = "Passa parola"\n')
-    frame = frame_for("it", "en", tmp_path)
-    assert (frame.words["share"], frame.words["listen"]) == ("Passa parola", "Ascolta")
-    assert frame_for("it").words["share"] == "Condividi"
+    speech = speech_for("it", "en", tmp_path)
+    assert (speech.words["share"], speech.words["listen"]) == ("Passa parola", "Ascolta")
+    assert speech_for("it").words["share"] == "Condividi"
 
 
 def test_a_changed_file_is_read_again(tmp_path):
@@ -117,10 +117,10 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, text):
 
 
 def test_a_place_is_filled_once_and_what_is_not_given_stays():
-    frame = frame_for("en")
+    speech = speech_for("en")
     assert (
-        frame.say("confirm.lead", title="{address}", address="a@b.example") == "{address} will be sent to a@b.example."
+        speech.say("confirm.lead", title="{address}", address="a@b.example") == "{address} will be sent to a@b.example."
     )
-    assert frame.say("confirm.lead", title="T") == "T will be sent to {address}."
+    assert speech.say("confirm.lead", title="T") == "T will be sent to {address}."
     with pytest.raises(RenderError, match=r"confirm\.nothing"):
-        frame.say("confirm.nothing")
+        speech.say("confirm.nothing")
