@@ -120,4 +120,11 @@ class BadAddress(MastheadError):
 
 
 class RefusedAddress(MastheadError):
-    """An outbound request would have reached an address that is not allowed (SSRF guard)."""
+    """An outbound request would have reached an address that is not allowed (SSRF guard).
+
+    ``address`` is what the host resolved to, where it was resolved.
+    """
+
+    def __init__(self, message: str, *, address: str = "") -> None:
+        super().__init__(message)
+        self.address = address

@@ -1,4 +1,4 @@
-"""The one way out: an HTTP client that reaches public addresses only.
+"""Every outgoing HTTP request: a client that reaches public addresses, and others only where the operator says so.
 
 ::
 
@@ -9,34 +9,45 @@
 Addresses in articles, feeds, callbacks and settings come from strangers; a server that fetches them must not
 become their way into the network behind it (SSRF). A name is resolved once and the connection goes to the
 address that was checked, so a name that changes its answer in between gains nothing. ``127.1``, ``0x7f.1`` and
-the like are names to the resolver: what counts is the address that comes out.
+the like are names to the resolver: what counts is the address that comes out. Networks of the operator's own are
+named by ``[net] allow_private``.
 
-Bodies are not decompressed: we ask for ``identity`` and refuse anything else, so a small answer stays small.
+Sizes, times, redirects and compression are bounded here for all of them: see :func:`client`. Bodies are not
+decompressed: ``identity`` is asked for and anything else refused, so a small response stays small.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
-from publisher.net.guard import Guard
-from publisher.net.transport import AnswerTooLarge, AsyncGuardedTransport, GuardedTransport
+from publisher.net.bounds import OutOfBounds
+from publisher.net.guard import ANY_PORT, Guard
+from publisher.net.transport import AsyncGuardedTransport, GuardedTransport
 
-__all__ = ["AnswerTooLarge", "Guard", "async_client", "client"]
+__all__ = ["ANY_PORT", "Guard", "OutOfBounds", "async_client", "client"]
 
-TIMEOUT = 5.0
-TOTAL = 20.0
+STEP_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
+TOTAL_SECONDS = 20.0
 MAX_BYTES = 5 * 1024 * 1024
 MAX_REDIRECTS = 5
+#: What every request asks for, whoever makes its headers.
+PLAIN = ("Accept-Encoding", "identity")
+
+# httpx logs every URL at INFO and httpcore every header at DEBUG; a webhook's URL is itself a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 def client(
     guard: Guard | None = None,
     *,
-    timeout: float = TIMEOUT,
-    total: float = TOTAL,
+    step_seconds: float = STEP_SECONDS,
+    total_seconds: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
     verify: ssl.SSLContext | bool = True,
     follow_redirects: bool = True,
@@ -44,22 +55,20 @@ def client(
 ) -> httpx.Client:
     """A client whose every connection passes the guard.
 
-    :param timeout: seconds for each step (connect, write, read); ``total`` for a whole answer.
-    :param max_bytes: of one answer's body.
+    :param step_seconds: for each write and read; ``total_seconds`` for a whole response, from the connection on.
+    :param max_bytes: of one response's body.
     :raises RefusedAddress: from a request, also at a redirect.
-    :raises AnswerTooLarge: while a body is read.
+    :raises OutOfBounds: from a request, or while a body is read.
     """
-    return httpx.Client(
-        transport=GuardedTransport(guard or Guard(), _context(verify), max_bytes, total),
-        **_options(timeout, follow_redirects, headers),
-    )
+    transport = GuardedTransport(guard or Guard(), _context(verify), max_bytes, total_seconds)
+    return httpx.Client(transport=transport, **_options(step_seconds, follow_redirects, headers))
 
 
 def async_client(
     guard: Guard | None = None,
     *,
-    timeout: float = TIMEOUT,
-    total: float = TOTAL,
+    step_seconds: float = STEP_SECONDS,
+    total_seconds: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
     verify: ssl.SSLContext | bool = True,
     follow_redirects: bool = True,
@@ -67,19 +76,25 @@ def async_client(
     connections: int = 100,
 ) -> httpx.AsyncClient:
     """As :func:`client`, for many requests at once; at most ``connections`` of them."""
-    return httpx.AsyncClient(
-        transport=AsyncGuardedTransport(guard or Guard(), _context(verify), max_bytes, total, connections),
-        **_options(timeout, follow_redirects, headers),
-    )
+    transport = AsyncGuardedTransport(guard or Guard(), _context(verify), max_bytes, total_seconds, connections)
+    return httpx.AsyncClient(transport=transport, **_options(step_seconds, follow_redirects, headers))
 
 
-def _options(timeout: float, follow_redirects: bool, headers: dict[str, str] | None) -> dict[str, Any]:
+class _Options(TypedDict):
+    timeout: httpx.Timeout
+    follow_redirects: bool
+    max_redirects: int
+    trust_env: bool
+    headers: dict[str, str]
+
+
+def _options(step_seconds: float, follow_redirects: bool, headers: dict[str, str] | None) -> _Options:
     return {
-        "timeout": timeout,
+        "timeout": httpx.Timeout(step_seconds, connect=min(step_seconds, CONNECT_SECONDS)),
         "follow_redirects": follow_redirects,
         "max_redirects": MAX_REDIRECTS,
         "trust_env": False,  # a proxy of the environment would resolve the name in our stead
-        "headers": {"user-agent": "Masthead", "accept-encoding": "identity", **(headers or {})},
+        "headers": {"user-agent": "Masthead", PLAIN[0]: PLAIN[1], **(headers or {})},
     }
 
 

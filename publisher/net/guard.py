@@ -11,7 +11,10 @@ from publisher.errors import RefusedAddress
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-PORTS = frozenset({80, 443})
+#: The ports of the web, for addresses that come from outside.
+WEB_PORTS = frozenset({80, 443})
+#: For addresses that the operator wrote: a Matrix server at port 8448 is as good as any.
+ANY_PORT: frozenset[int] = frozenset()
 #: What Python 3.11.7 calls global and is not, or what only carries another address (RFC 6890 and its registries).
 _SPECIAL = tuple(
     ipaddress.ip_network(text)
@@ -28,16 +31,16 @@ class Guard:
     """Who may be reached.
 
     :param allowed: networks that may be reached although they are not public; the operator's word.
-    :param ports: any port is allowed inside ``allowed``.
+    :param ports: those of public addresses, or :data:`ANY_PORT`; inside ``allowed`` any port may be reached.
     """
 
     allowed: tuple[Network, ...] = ()
-    ports: frozenset[int] = PORTS
+    ports: frozenset[int] = WEB_PORTS
 
     @classmethod
-    def of(cls, networks: Iterable[str]) -> Guard:
+    def of(cls, networks: Iterable[str], ports: frozenset[int] = WEB_PORTS) -> Guard:
         """A guard with exceptions, as CIDR texts such as ``127.0.0.0/8`` or ``10.1.2.3``."""
-        return cls(tuple(ipaddress.ip_network(text, strict=False) for text in networks))
+        return cls(tuple(ipaddress.ip_network(text, strict=False) for text in networks), ports)
 
     def admits(self, address: str, port: int) -> bool:
         """Whether this address, a literal as the resolver gives it, may be connected to."""
@@ -46,18 +49,28 @@ class Guard:
             return False
         if any(found.version == network.version and found in network for network in self.allowed):
             return True
-        return port in self.ports and is_public(found)
+        return (self.ports == ANY_PORT or port in self.ports) and is_public(found)
 
     def choose(self, host: str, port: int, found: Sequence[str]) -> list[str]:
         """The addresses to try, in the resolver's order.
 
         One that is refused refuses the name: it would be a matter of luck otherwise.
 
-        :raises RefusedAddress: names the host, never what it resolved to.
+        :raises RefusedAddress: its message names the host, not what it resolved to: whoever wrote the host may be a
+            stranger. Its ``address`` is for messages to the operator.
         """
-        if not all(self.admits(address, port) for address in found):
-            raise RefusedAddress(f"{host}:{port} is not a public address; allow it in the settings if it is yours")
+        for address in found:
+            if not self.admits(address, port):
+                reason = "is not a public address" if not _public(address) else "is not a port of the web"
+                raise RefusedAddress(
+                    f"{host}:{port} {reason}; if it is yours, name its network in [net] allow_private", address=address
+                )
         return list(dict.fromkeys(found))
+
+
+def _public(address: str) -> bool:
+    found = parse(address)
+    return found is not None and is_public(found)
 
 
 def is_public(address: Address) -> bool:
