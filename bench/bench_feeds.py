@@ -373,7 +373,7 @@ def fan_out() -> None:
     port = _free_port()
     code = f"from bench import bench_feeds as b; b.serve_subscribers({port})"
     with tempfile.TemporaryDirectory() as name, _process([sys.executable, "-c", code], port):
-        settings = settings_of(Path(name), websub={"allow_addresses": ["127.0.0.0/8"]})
+        settings = settings_of(Path(name), net={"allow_private": ["127.0.0.0/8"]})
         store = open_store(settings.database_url)
         articles = [article(number) for number in range(30)]
         feeds.write_all(settings, articles)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from publisher.channels._base import BaseChannel, Draft, Facet, Picture, Remote
 from publisher.channels._base import open_channel as _open
-from publisher.channels._http import Request
+from publisher.channels._line import Line, open_client
+from publisher.channels._media import PictureLimit, fit_picture
+from publisher.channels._requests import PlatformRequest
 from publisher.lib.families import member, members
 from publisher.settings.channels import ChannelSettings
 
@@ -20,13 +22,17 @@ __all__ = [
     "BaseChannel",
     "Draft",
     "Facet",
+    "Line",
     "Picture",
+    "PictureLimit",
+    "PlatformRequest",
     "Remote",
-    "Request",
     "describe_options",
+    "fit_picture",
     "kinds",
     "load",
     "open_channel",
+    "open_client",
 ]
 
 

@@ -4,11 +4,11 @@
 
     Draft ─ requests(draft) ──→ the exact requests               pure; what a dry run prints
           ─ publish(draft, line) ──→ Remote                      the same requests, sent
-          ─ find(draft, line) ──→ Remote | None                  read back after a lost answer
+          ─ find(draft, line) ──→ Remote | None                  read back after a lost reply
           ─ update(remote, draft, line) ──→ Remote               an edit, in place
 
 A kind is one file with a class ``Channel(BaseChannel)``; its file name is its kind-name. ``looks`` says what
-may be done after an answer was lost:
+may be done after a reply was lost:
 
 - ``0``: the platform knows our key, so sending again gives the same post;
 - ``n``: look ``n`` times, some time apart; when none finds it, it is sent again;
@@ -25,8 +25,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from publisher.channels import _spans
-from publisher.channels._http import Answer, Line, Part, Request, Vault, seconds_from
+from publisher.channels._instants import seconds_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import Part, PlatformRequest
+from publisher.channels._vault import Vault
 from publisher.errors import (
     ChannelError,
     CredentialsRefused,
@@ -67,7 +70,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A post as its platform knows it. ``version`` is what an answer must name besides the id (Bluesky's CID)."""
+    """A post as its platform knows it. ``version`` is what a request must name besides the id (Bluesky's CID)."""
 
     id: str
     url: str = ""
@@ -180,8 +183,8 @@ class BaseChannel(ABC):
         return 0
 
     @abstractmethod
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
-        """The requests that publish ``draft``; a value that only an earlier answer gives stands as ``{name}``."""
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
+        """The requests that publish ``draft``; a value that only an earlier reply gives stands as ``{name}``."""
 
     # Doing.
 
@@ -217,39 +220,39 @@ class BaseChannel(ABC):
 
     # What failures mean.
 
-    def check(self, answer: Answer, line: Line) -> Answer:
-        """``answer``, when it is a success.
+    def check(self, reply: PlatformReply, line: Line) -> PlatformReply:
+        """``reply``, when it is a success.
 
         :raises ChannelError: the platform refused; the subclass says what may be done.
         """
-        if not answer.ok:
-            raise self.failure(answer, line.now())
-        return answer
+        if not reply.ok:
+            raise self.failure(reply, line.now())
+        return reply
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        said = self.vault.mask(self.said(answer))
-        if answer.status == 429:
-            return RateLimited(f"{self.label} asks to wait: {said}", retry_at=self.retry_at(answer, now))
-        if answer.status == 401:
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        said = self.vault.mask(self.said(reply))
+        if reply.status == 429:
+            return RateLimited(f"{self.label} asks to wait: {said}", retry_at=self.retry_at(reply, now))
+        if reply.status == 401:
             return CredentialsRefused(f"{self.label} no longer accepts our credentials: {said}")
-        return ChannelError(f"{self.label} refused: {answer.status} {said}")
+        return ChannelError(f"{self.label} refused: {reply.status} {said}")
 
-    def said(self, answer: Answer) -> str:
+    def said(self, reply: PlatformReply) -> str:
         """The platform's own words."""
-        return answer.text()
+        return reply.text()
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
         """When to try again after a 429; a quarter of an hour where the platform does not say."""
-        return seconds_from(answer.headers.get("retry-after"), now) or now + timedelta(minutes=15)
+        return seconds_from(reply.headers.get("retry-after"), now) or now + timedelta(minutes=15)
 
-    def field(self, answer: Answer, *path: str) -> str:
+    def field(self, reply: PlatformReply, *path: str) -> str:
         """A value that a success must hold.
 
         :raises OutcomeUnknown: it does not; something answered that is not the platform we know.
         """
-        value = answer.get(*path)
+        value = reply.get(*path)
         if not isinstance(value, (str, int)) or value == "":
-            raise OutcomeUnknown(f"{self.label} answered {answer.status} without {'.'.join(path)}")
+            raise OutcomeUnknown(f"{self.label} answered {reply.status} without {'.'.join(path)}")
         return str(value)
 
     # Help for the files of the kinds.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -42,3 +43,8 @@ def authorization(method: str, url: str, credentials: Credentials, *, nonce: str
 
 def _escape(value: str) -> str:
     return quote(value, safe="")
+
+
+def nonce() -> str:
+    """32 hex digits that nobody has used."""
+    return secrets.token_hex(16)

@@ -76,7 +76,7 @@ def _link_end(link: str) -> int:
 def cut(text: str, fits: Callable[[str], bool], url: str = "") -> str:
     """The longest form of ``text`` that ``fits``; ``url`` (by default the last link) is kept whole.
 
-    When not even the URL alone fits, the URL alone is the answer: it is never changed, and the caller's
+    When not even the URL alone fits, the URL alone is returned: it is never changed, and the caller's
     own ``fits`` still says no.
     """
     if fits(text):

@@ -20,8 +20,10 @@ from pydantic import Field
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Facet, Picture, Remote
 from publisher.channels._counting import grapheme_count
-from publisher.channels._http import Answer, Line, Request, bearer, epoch_from, json_request
+from publisher.channels._instants import epoch_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import PlatformRequest, bearer, json_request
 from publisher.errors import ChannelError, CredentialsRefused
 from publisher.lib.text import graphemes, one_line, shorten
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -99,7 +101,7 @@ class Channel(BaseChannel):
             record["reply"] = {"root": _reference(draft.root), "parent": _reference(draft.reply_to)}
         return record
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         requests = [self._login()]
         blobs = {}
         for name in ("picture", "thumbnail"):
@@ -120,29 +122,29 @@ class Channel(BaseChannel):
         for name in ("picture", "thumbnail"):
             picture = self._image(draft, name)
             if picture and name not in blobs:
-                answer = self.check(line.call(self._upload(picture, token)), line)
-                blobs[name] = answer.get("blob")
+                reply = self.check(line.call(self._upload(picture, token)), line)
+                blobs[name] = reply.get("blob")
                 line.progress["blobs"] = blobs
                 line.save()
-        answer = self.check(line.call(self._put(draft, blobs, did, token), publishes=True), line)
-        return Remote(self.field(answer, "uri"), self._link(did, record_key(draft)), self.field(answer, "cid"))
+        reply = self.check(line.call(self._put(draft, blobs, did, token), publishes=True), line)
+        return Remote(self.field(reply, "uri"), self._link(did, record_key(draft)), self.field(reply, "cid"))
 
     def test(self, line: Line) -> str:
         line.memory.clear()
         did, _ = self._session(line)
         return f"Bluesky: we are {self.options.handle} ({did})"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.get("error") in ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"):
-            return CredentialsRefused(f"Bluesky no longer accepts our session: {self.vault.mask(self.said(answer))}")
-        return super().failure(answer, now)
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.get("error") in ("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"):
+            return CredentialsRefused(f"Bluesky no longer accepts our session: {self.vault.mask(self.said(reply))}")
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        value = answer.json()
-        return one_line(f"{value['error']}: {value.get('message', '')}")[:300] if "error" in value else answer.text()
+    def said(self, reply: PlatformReply) -> str:
+        value = reply.json()
+        return one_line(f"{value['error']}: {value.get('message', '')}")[:300] if "error" in value else reply.text()
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        return epoch_from(answer.headers.get("ratelimit-reset")) or super().retry_at(answer, now)
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        return epoch_from(reply.headers.get("ratelimit-reset")) or super().retry_at(reply, now)
 
     @staticmethod
     def _short_link(draft: Draft) -> tuple[Facet, ...]:
@@ -173,30 +175,30 @@ class Channel(BaseChannel):
                 return str(kept["did"]), self.vault.keep(str(kept["access"]))
             refresh = self.vault.keep(str(kept.get("refresh", "")))
             url = f"{self.options.base_url}/xrpc/com.atproto.server.refreshSession"
-            answer = line.call(Request("POST", url, (bearer(refresh),)))
-            if answer.ok:
-                return self._keep(answer, line)
-        answer = line.call(self._login())
-        if answer.status in (400, 401) and answer.status != 429:
-            raise CredentialsRefused(f"Bluesky refused to log us in: {self.vault.mask(self.said(answer))}")
-        return self._keep(self.check(answer, line), line)
+            reply = line.call(PlatformRequest("POST", url, (bearer(refresh),)))
+            if reply.ok:
+                return self._keep(reply, line)
+        reply = line.call(self._login())
+        if reply.status in (400, 401) and reply.status != 429:
+            raise CredentialsRefused(f"Bluesky refused to log us in: {self.vault.mask(self.said(reply))}")
+        return self._keep(self.check(reply, line), line)
 
-    def _keep(self, answer: Answer, line: Line) -> tuple[str, str]:
-        did, access = self.field(answer, "did"), self.vault.keep(self.field(answer, "accessJwt"))
-        refresh = self.vault.keep(self.field(answer, "refreshJwt"))
+    def _keep(self, reply: PlatformReply, line: Line) -> tuple[str, str]:
+        did, access = self.field(reply, "did"), self.vault.keep(self.field(reply, "accessJwt"))
+        refresh = self.vault.keep(self.field(reply, "refreshJwt"))
         line.memory.update(handle=self.options.handle, did=did, access=access, refresh=refresh)
         line.save()
         return did, access
 
-    def _login(self) -> Request:
+    def _login(self) -> PlatformRequest:
         body = {"identifier": self.options.handle, "password": self.secret("app_password")}
         return json_request("POST", f"{self.options.base_url}/xrpc/com.atproto.server.createSession", body)
 
-    def _upload(self, picture: Picture, token: str) -> Request:
+    def _upload(self, picture: Picture, token: str) -> PlatformRequest:
         url = f"{self.options.base_url}/xrpc/com.atproto.repo.uploadBlob"
-        return Request("POST", url, (bearer(token), ("Content-Type", picture.media_type)), picture.data)
+        return PlatformRequest("POST", url, (bearer(token), ("Content-Type", picture.media_type)), picture.data)
 
-    def _put(self, draft: Draft, blobs: dict[str, Any], did: str, token: str) -> Request:
+    def _put(self, draft: Draft, blobs: dict[str, Any], did: str, token: str) -> PlatformRequest:
         body = {
             "repo": did,
             "collection": "app.bsky.feed.post",

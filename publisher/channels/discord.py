@@ -2,7 +2,7 @@
 
 The webhook's URL is the secret. ``wait=true`` makes Discord answer with the message, so that a message that was
 dropped is not taken for a published one; ``allowed_mentions`` keeps a title with ``@everyone`` from waking anyone.
-A webhook has no idempotency key and cannot list its messages: after a lost answer a person decides.
+A webhook has no idempotency key and cannot list its messages: after a lost reply a person decides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from pydantic import Field
 
 from publisher.channels._base import BaseChannel, Draft, Remote
 from publisher.channels._counting import utf16_units
-from publisher.channels._http import Answer, Line, Part, Request, json_request, multipart_request, seconds_from
+from publisher.channels._instants import seconds_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import Part, PlatformRequest, json_request, multipart_request
 from publisher.errors import ChannelError, CredentialsRefused
 from publisher.lib.text import one_line
 from publisher.settings.base import Secret, Table
@@ -43,13 +45,13 @@ class Channel(BaseChannel):
         """UTF-16 units: never less than what Discord counts."""
         return utf16_units(text)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return (self._send("POST", f"{self._webhook()}?wait=true", draft),)
 
     def publish(self, draft: Draft, line: Line) -> Remote:
         request = self._send("POST", f"{self._webhook()}?wait=true", draft)
-        answer = self.check(line.call(request, publishes=True), line)
-        message, channel = self.field(answer, "id"), answer.get("channel_id")
+        reply = self.check(line.call(request, publishes=True), line)
+        message, channel = self.field(reply, "id"), reply.get("channel_id")
         guild = line.memory.get("guild_id") or self._guild(line)
         place = f"https://discord.com/channels/{guild}/{channel}/{message}" if guild and channel else ""
         return Remote(message, place)
@@ -62,27 +64,25 @@ class Channel(BaseChannel):
         return remote
 
     def test(self, line: Line) -> str:
-        answer = self.check(line.call(Request("GET", self._webhook())), line)
-        return f"Discord: the webhook {one_line(self.field(answer, 'name'))} is there"
+        reply = self.check(line.call(PlatformRequest("GET", self._webhook())), line)
+        return f"Discord: the webhook {one_line(self.field(reply, 'name'))} is there"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if (answer.status == 404 and answer.get("code") == 10015) or answer.get("code") == 50027:
-            return CredentialsRefused(f"Discord no longer knows the webhook: {self.vault.mask(self.said(answer))}")
-        return super().failure(answer, now)
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if (reply.status == 404 and reply.get("code") == 10015) or reply.get("code") == 50027:
+            return CredentialsRefused(f"Discord no longer knows the webhook: {self.vault.mask(self.said(reply))}")
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        return one_line(str(answer.get("message") or answer.text()))[:300]
+    def said(self, reply: PlatformReply) -> str:
+        return one_line(str(reply.get("message") or reply.text()))[:300]
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        exact = seconds_from(answer.get("retry_after"), now)
-        return (
-            exact or seconds_from(answer.headers.get("x-ratelimit-reset-after"), now) or super().retry_at(answer, now)
-        )
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        exact = seconds_from(reply.get("retry_after"), now)
+        return exact or seconds_from(reply.headers.get("x-ratelimit-reset-after"), now) or super().retry_at(reply, now)
 
     def _guild(self, line: Line) -> str:
         """The server's id, part of a message's address; the message is out also when nobody answers."""
         try:
-            guild = line.call(Request("GET", self._webhook())).get("guild_id")
+            guild = line.call(PlatformRequest("GET", self._webhook())).get("guild_id")
         except ChannelError:
             return ""
         if guild:
@@ -96,7 +96,7 @@ class Channel(BaseChannel):
             body["username"] = self.options.username
         return body
 
-    def _send(self, method: str, url: str, draft: Draft) -> Request:
+    def _send(self, method: str, url: str, draft: Draft) -> PlatformRequest:
         body = self._body(draft)
         if not draft.picture:
             return json_request(method, url, body)

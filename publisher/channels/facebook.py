@@ -1,6 +1,6 @@
 """Facebook Page: ``POST /{page}/feed``. Source: Meta's Graph API reference, "Page Feed" and "Error handling".
 
-No idempotency: Facebook has answered 500 and published. After any 5xx or lost answer the Page's own feed is read
+No idempotency: Facebook has answered 500 and published. After any 5xx or lost reply the Page's own feed is read
 before anything is sent again, and its two refusals of a duplicate mean *find it*. The link is a field of its own
 (the card comes from the article's Open Graph tags); it is left out where a photo is attached, because Facebook
 ignores it then, and the text bears the URL instead.
@@ -16,8 +16,10 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 
 from publisher.channels._base import BaseChannel, Draft, Picture, Remote
-from publisher.channels._http import Answer, Line, Part, Request, bearer, iso_from, json_request, multipart_request
+from publisher.channels._instants import iso_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
 from publisher.errors import ChannelError, CredentialsRefused, OutcomeUnknown, RateLimited
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -50,7 +52,7 @@ class Channel(BaseChannel):
     def count(self, text: str) -> int:
         return len(text)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         if draft.picture:
             return self._upload(draft.picture), self._create(draft, "{photo_id}")
         return (self._create(draft, ""),)
@@ -61,18 +63,18 @@ class Channel(BaseChannel):
             photo = self.field(self.check(line.call(self._upload(draft.picture)), line), "id")
             line.progress["photo"] = photo
             line.save()
-        answer = line.call(self._create(draft, photo), publishes=True)
-        code = answer.get("error", "code")
+        reply = line.call(self._create(draft, photo), publishes=True)
+        code = reply.get("error", "code")
         if code in _DUPLICATE:
             found = self.find(draft, line)
             if found is None and code == 368:
-                raise ChannelError(f"Facebook refused: {self.said(answer)}")
+                raise ChannelError(f"Facebook refused: {self.said(reply)}")
             if found is None:
                 raise OutcomeUnknown("Facebook says that this was already posted, but it is not in the Page's feed")
             return found
         if code in _PASSING:
-            raise OutcomeUnknown(f"Facebook may have posted it: {self.vault.mask(self.said(answer))}")
-        return self._remote(self.field(self.check(answer, line), "id"))
+            raise OutcomeUnknown(f"Facebook may have posted it: {self.vault.mask(self.said(reply))}")
+        return self._remote(self.field(self.check(reply, line), "id"))
 
     def find(self, draft: Draft, line: Line) -> Remote | None:
         since = (draft.since or draft.created) - timedelta(minutes=5)
@@ -83,8 +85,8 @@ class Channel(BaseChannel):
                 "limit": "100",
             }
         )
-        answer = self.check(line.call(Request("GET", f"{self._page()}/feed?{query}", (self._bearer(),))), line)
-        for post in answer.json().get("data") or ():
+        reply = self.check(line.call(PlatformRequest("GET", f"{self._page()}/feed?{query}", (self._bearer(),))), line)
+        for post in reply.json().get("data") or ():
             if isinstance(post, dict) and self._same(post, draft, since):
                 return self._remote(str(post.get("id", "")), str(post.get("permalink_url") or ""))
         return None
@@ -95,32 +97,32 @@ class Channel(BaseChannel):
         return remote
 
     def test(self, line: Line) -> str:
-        answer = self.check(line.call(Request("GET", f"{self._page()}?fields=id,name", (self._bearer(),))), line)
-        return f"Facebook: we post as the Page {one_line(self.field(answer, 'name'))}"
+        reply = self.check(line.call(PlatformRequest("GET", f"{self._page()}?fields=id,name", (self._bearer(),))), line)
+        return f"Facebook: we post as the Page {one_line(self.field(reply, 'name'))}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        code = answer.get("error", "code")
-        said = self.vault.mask(self.said(answer))
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        code = reply.get("error", "code")
+        said = self.vault.mask(self.said(reply))
         if code in _SLOW_DOWN:
-            return RateLimited(f"Facebook asks to wait: {said}", retry_at=self.retry_at(answer, now))
+            return RateLimited(f"Facebook asks to wait: {said}", retry_at=self.retry_at(reply, now))
         if code in _TOKEN_DEAD or code in _NOT_ALLOWED:
             return CredentialsRefused(f"Facebook no longer accepts our token: {said}")
-        return super().failure(answer, now)
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        message, code = answer.get("error", "message"), answer.get("error", "code")
-        return one_line(f"{message} (#{code})")[:300] if message else answer.text()
+    def said(self, reply: PlatformReply) -> str:
+        message, code = reply.get("error", "message"), reply.get("error", "code")
+        return one_line(f"{message} (#{code})")[:300] if message else reply.text()
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
         """The longest ``estimated_time_to_regain_access`` (minutes) of the business use cases; else an hour."""
         try:
-            usage = json.loads(answer.headers.get("x-business-use-case-usage", "{}"))
+            usage = json.loads(reply.headers.get("x-business-use-case-usage", "{}"))
             minutes = [int(case["estimated_time_to_regain_access"]) for cases in usage.values() for case in cases]
         except (ValueError, TypeError, KeyError, AttributeError):
             minutes = []
         return now + timedelta(minutes=min(max([*minutes, 0]) or 60, 24 * 60))
 
-    def _create(self, draft: Draft, photo: str) -> Request:
+    def _create(self, draft: Draft, photo: str) -> PlatformRequest:
         body: dict[str, Any] = {"message": self._message(draft)}
         if photo:
             body["attached_media"] = [{"media_fbid": photo}]
@@ -133,7 +135,7 @@ class Channel(BaseChannel):
             return f"{self.cut(draft.text)}\n\n{draft.url}"
         return draft.text
 
-    def _upload(self, picture: Picture) -> Request:
+    def _upload(self, picture: Picture) -> PlatformRequest:
         parts = [
             Part("published", b"false"),
             Part("alt_text_custom", picture.alt.encode()),

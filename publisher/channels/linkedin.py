@@ -17,8 +17,9 @@ from pydantic import Field
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Picture, Remote
 from publisher.channels._counting import utf16_units
-from publisher.channels._http import Answer, Line, Request, bearer, json_request
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import PlatformRequest, bearer, json_request
 from publisher.errors import ChannelError, CredentialsRefused, OutcomeUnknown
 from publisher.lib.text import one_line, shorten
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -46,7 +47,7 @@ class Channel(BaseChannel):
             description="Who posts: urn:li:person:… or urn:li:organization:….",
         )
         token: Secret | None = Field(default=None, description="Token with w_member_social or w_organization_social.")
-        version: str = Field(default="202610", pattern=r"^20[0-9]{4}$", description="API version, as YYYYMM.")
+        version: str = Field(default="202607", pattern=r"^20[0-9]{4}$", description="API version, as YYYYMM.")
         visibility: Literal["PUBLIC", "CONNECTIONS"] = Field(default="PUBLIC", description="Who sees it.")
 
     options: Options
@@ -55,10 +56,10 @@ class Channel(BaseChannel):
         """UTF-16 units of the text with its escapes: never less than what LinkedIn counts."""
         return utf16_units(escape(text))
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         picture = draft.picture or (draft.thumbnail if draft.url else None)
         if picture:
-            upload = Request("PUT", "https://{upload_url}", (self._bearer(),), picture.data)
+            upload = PlatformRequest("PUT", "https://{upload_url}", (self._bearer(),), picture.data)
             return self._initialise(), upload, self._create(draft, "{image_urn}")
         return (self._create(draft, ""),)
 
@@ -67,19 +68,19 @@ class Channel(BaseChannel):
         picture = draft.picture or (draft.thumbnail if draft.url else None)
         if picture and not image:
             image = self._upload(picture, line)
-        answer = line.call(self._create(draft, image), publishes=True)
-        urn = answer.headers.get("x-restli-id", "")
-        if answer.status == 422 and "DUPLICATE_POST" in answer.text():
-            return self._first(answer, line)
-        self.check(answer, line)
+        reply = line.call(self._create(draft, image), publishes=True)
+        urn = reply.headers.get("x-restli-id", "")
+        if reply.status == 422 and "DUPLICATE_POST" in reply.text():
+            return self._first(reply, line)
+        self.check(reply, line)
         if not urn:
             raise OutcomeUnknown("LinkedIn answered without the id of the post")
         return self._remote(urn)
 
-    def _first(self, answer: Answer, line: Line) -> Remote:
+    def _first(self, reply: PlatformReply, line: Line) -> Remote:
         """The post that LinkedIn says we repeat, when it can be read back: it has named posts that are not there."""
-        match = _URN.search(answer.text())
-        if match and line.call(Request("GET", self._post_url(match.group()), self._headers())).ok:
+        match = _URN.search(reply.text())
+        if match and line.call(PlatformRequest("GET", self._post_url(match.group()), self._headers())).ok:
             return self._remote(match.group())
         raise OutcomeUnknown("LinkedIn says that this was already posted, but the post it names cannot be read")
 
@@ -90,23 +91,25 @@ class Channel(BaseChannel):
         return remote
 
     def test(self, line: Line) -> str:
-        answer = self.check(line.call(Request("GET", f"{self.options.base_url}/v2/userinfo", self._headers())), line)
-        return f"LinkedIn: the token is {one_line(self.field(answer, 'name'))}'s; we post as {self.options.author}"
+        reply = self.check(
+            line.call(PlatformRequest("GET", f"{self.options.base_url}/v2/userinfo", self._headers())), line
+        )
+        return f"LinkedIn: the token is {one_line(self.field(reply, 'name'))}'s; we post as {self.options.author}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        said = self.vault.mask(self.said(answer))
-        if answer.status == 426:
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        said = self.vault.mask(self.said(reply))
+        if reply.status == 426:
             return CredentialsRefused(
                 f"LinkedIn has retired API version {self.options.version}; set options.version: {said}"
             )
-        if answer.status == 403:
+        if reply.status == 403:
             return CredentialsRefused(f"LinkedIn does not let this token post as {self.options.author}: {said}")
-        return super().failure(answer, now)
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        return one_line(str(answer.get("message") or answer.text()))[:300]
+    def said(self, reply: PlatformReply) -> str:
+        return one_line(str(reply.get("message") or reply.text()))[:300]
 
-    def _create(self, draft: Draft, image: str) -> Request:
+    def _create(self, draft: Draft, image: str) -> PlatformRequest:
         body: dict[str, Any] = {
             "author": self.options.author,
             "commentary": escape(draft.text),
@@ -132,19 +135,19 @@ class Channel(BaseChannel):
             body["content"] = {"article": article}
         return json_request("POST", f"{self.options.base_url}/rest/posts", body, *self._headers())
 
-    def _initialise(self) -> Request:
+    def _initialise(self) -> PlatformRequest:
         url = f"{self.options.base_url}/rest/images?action=initializeUpload"
         return json_request("POST", url, {"initializeUploadRequest": {"owner": self.options.author}}, *self._headers())
 
     def _upload(self, picture: Picture, line: Line) -> str:
-        answer = self.check(line.call(self._initialise()), line)
-        image, url = self.field(answer, "value", "image"), self.field(answer, "value", "uploadUrl")
+        reply = self.check(line.call(self._initialise()), line)
+        image, url = self.field(reply, "value", "image"), self.field(reply, "value", "uploadUrl")
         ours, theirs = urlsplit(self.options.base_url), urlsplit(url)
         host = theirs.hostname or ""
         at_home = (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
         if not at_home and not (theirs.scheme == "https" and host.endswith((".linkedin.com", ".licdn.com"))):
             raise ChannelError(f"LinkedIn named {one_line(host)[:80]} for the upload; our token does not go there")
-        self.check(line.call(Request("PUT", url, (self._bearer(),), picture.data)), line)
+        self.check(line.call(PlatformRequest("PUT", url, (self._bearer(),), picture.data)), line)
         line.progress["image"] = image
         line.save()
         return image

@@ -1,6 +1,6 @@
 """Mastodon: ``POST /api/v1/statuses``. Source: docs.joinmastodon.org, "statuses", "media", "instance", "rate limits".
 
-The server remembers our ``Idempotency-Key`` for an hour; so after a lost answer our own statuses are read once and
+The server remembers our ``Idempotency-Key`` for an hour; so after a lost reply our own statuses are read once and
 only then is the same key sent again. The instance's own limits are asked for and remembered for a day.
 """
 
@@ -15,8 +15,10 @@ from pydantic import Field
 
 from publisher.channels._base import BaseChannel, Draft, Picture, Remote
 from publisher.channels._counting import mastodon_length
-from publisher.channels._http import Answer, Line, Part, Request, bearer, iso_from, json_request, multipart_request
+from publisher.channels._instants import iso_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
 from publisher.errors import ChannelError, NotSent
 from publisher.lib.text import one_line, strip_tags
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
@@ -59,8 +61,8 @@ class Channel(BaseChannel):
     def learn(self, line: Line) -> None:
         known = iso_from(line.memory.get("learned"))
         if known is None or known < line.now() - timedelta(days=1):
-            answer = self.check(line.call(Request("GET", f"{self.options.base_url}/api/v2/instance")), line)
-            configuration = answer.get("configuration", "statuses") or {}
+            reply = self.check(line.call(PlatformRequest("GET", f"{self.options.base_url}/api/v2/instance")), line)
+            configuration = reply.get("configuration", "statuses") or {}
             line.memory["max_characters"] = configuration.get("max_characters")
             line.memory["url_units"] = configuration.get("characters_reserved_per_url")
             line.memory["learned"] = line.now().isoformat()
@@ -75,7 +77,7 @@ class Channel(BaseChannel):
         if isinstance(units, int) and 0 < units < 500:
             self._url_units = units
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         if draft.picture:
             return self._upload(draft.picture), self._create(draft, "{media_id}")
         return (self._create(draft, ""),)
@@ -83,31 +85,31 @@ class Channel(BaseChannel):
     def publish(self, draft: Draft, line: Line) -> Remote:
         media = str(line.progress.get("media", ""))
         if draft.picture and not media:
-            answer = self.check(line.call(self._upload(draft.picture)), line)
-            media = self.field(answer, "id")
+            reply = self.check(line.call(self._upload(draft.picture)), line)
+            media = self.field(reply, "id")
             line.progress["media"] = media
-            line.progress["media_ready"] = answer.status != 202
+            line.progress["media_ready"] = reply.status != 202
             line.save()
         if media and not line.progress.get("media_ready"):
             url = f"{self.options.base_url}/api/v1/media/{quote(media)}"
-            if self.check(line.call(Request("GET", url, (self._bearer(),))), line).status == 206:
+            if self.check(line.call(PlatformRequest("GET", url, (self._bearer(),))), line).status == 206:
                 raise NotSent("Mastodon is still preparing the image")
             line.progress["media_ready"] = True
             line.save()
-        answer = self.check(line.call(self._create(draft, media), publishes=True), line)
-        return Remote(self.field(answer, "id"), str(answer.get("url") or ""))
+        reply = self.check(line.call(self._create(draft, media), publishes=True), line)
+        return Remote(self.field(reply, "id"), str(reply.get("url") or ""))
 
     def find(self, draft: Draft, line: Line) -> Remote | None:
         base = f"{self.options.base_url}/api/v1/accounts"
         me = line.memory.get("account_id")
         if not me:
-            answer = self.check(line.call(Request("GET", f"{base}/verify_credentials", (self._bearer(),))), line)
-            me = line.memory["account_id"] = self.field(answer, "id")
+            reply = self.check(line.call(PlatformRequest("GET", f"{base}/verify_credentials", (self._bearer(),))), line)
+            me = line.memory["account_id"] = self.field(reply, "id")
             line.save()
         since = (draft.since or draft.created) - timedelta(minutes=5)
         query = urlencode({"limit": "40", "exclude_reblogs": "true"})
-        answer = line.call(Request("GET", f"{base}/{quote(str(me))}/statuses?{query}", (self._bearer(),)))
-        for status in _list(self.check(answer, line)):
+        reply = line.call(PlatformRequest("GET", f"{base}/{quote(str(me))}/statuses?{query}", (self._bearer(),)))
+        for status in _list(self.check(reply, line)):
             created = iso_from(status.get("created_at"))
             if (created is not None and created < since) or status.get("id") in draft.before:
                 continue
@@ -123,27 +125,27 @@ class Channel(BaseChannel):
         body = self._status(draft, str(line.progress.get("media", "")))
         body.pop("visibility")
         body.pop("in_reply_to_id", None)
-        answer = self.check(line.call(json_request("PUT", url, body, self._bearer())), line)
-        return Remote(remote.id, str(answer.get("url") or remote.url))
+        reply = self.check(line.call(json_request("PUT", url, body, self._bearer())), line)
+        return Remote(remote.id, str(reply.get("url") or remote.url))
 
     def test(self, line: Line) -> str:
         self.learn(line)
         url = f"{self.options.base_url}/api/v1/accounts/verify_credentials"
-        answer = self.check(line.call(Request("GET", url, (self._bearer(),))), line)
-        name = one_line(self.field(answer, "username"))
+        reply = self.check(line.call(PlatformRequest("GET", url, (self._bearer(),))), line)
+        name = one_line(self.field(reply, "username"))
         return f"Mastodon: we are @{name}; a post may have {self.limit} characters, a link counts {self._url_units}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.status == 409:  # Mastodon is still working on a request with this key
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.status == 409:  # Mastodon is still working on a request with this key
             return NotSent("Mastodon is still working on this post")
-        return super().failure(answer, now)
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        return one_line(str(answer.get("error") or answer.text()))[:300]
+    def said(self, reply: PlatformReply) -> str:
+        return one_line(str(reply.get("error") or reply.text()))[:300]
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
         """``X-RateLimit-Reset`` is an ISO 8601 instant here."""
-        return iso_from(answer.headers.get("x-ratelimit-reset")) or super().retry_at(answer, now)
+        return iso_from(reply.headers.get("x-ratelimit-reset")) or super().retry_at(reply, now)
 
     def _status(self, draft: Draft, media: str) -> dict[str, Any]:
         body: dict[str, Any] = {"status": draft.text, "visibility": self.options.visibility}
@@ -157,12 +159,12 @@ class Channel(BaseChannel):
             body["in_reply_to_id"] = draft.reply_to.id
         return body
 
-    def _create(self, draft: Draft, media: str) -> Request:
+    def _create(self, draft: Draft, media: str) -> PlatformRequest:
         key = ("Idempotency-Key", draft.key)
         url = f"{self.options.base_url or 'https://{base_url}'}/api/v1/statuses"
         return json_request("POST", url, self._status(draft, media), self._bearer(), key)
 
-    def _upload(self, picture: Picture) -> Request:
+    def _upload(self, picture: Picture) -> PlatformRequest:
         parts = [self.upload_part("file", picture)]
         if picture.alt:
             parts.insert(0, Part("description", picture.alt.encode()))
@@ -173,11 +175,11 @@ class Channel(BaseChannel):
         return bearer(self.secret("token"))
 
 
-def _list(answer: Answer) -> list[dict[str, Any]]:
+def _list(reply: PlatformReply) -> list[dict[str, Any]]:
     import json
 
     try:
-        value = json.loads(answer.body)
+        value = json.loads(reply.body)
     except ValueError:
         return []
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

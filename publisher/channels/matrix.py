@@ -15,7 +15,9 @@ from pydantic import Field
 
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Remote
-from publisher.channels._http import Answer, Line, Request, bearer, json_request, seconds_from
+from publisher.channels._instants import seconds_from
+from publisher.channels._line import Line, PlatformReply
+from publisher.channels._requests import PlatformRequest, bearer, json_request
 from publisher.errors import ChannelError, CredentialsRefused
 from publisher.lib.text import one_line
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
@@ -44,13 +46,13 @@ class Channel(BaseChannel):
         """UTF-8 bytes."""
         return len(text.encode())
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return (self._send(draft.key[:40], self._content(draft.text)),)
 
     def publish(self, draft: Draft, line: Line) -> Remote:
         request = self._send(draft.key[:40], self._content(draft.text))
-        answer = self.check(line.call(request, publishes=True), line)
-        return self._remote(self.field(answer, "event_id"))
+        reply = self.check(line.call(request, publishes=True), line)
+        return self._remote(self.field(reply, "event_id"))
 
     def update(self, remote: Remote, draft: Draft, line: Line) -> Remote:
         new = self._content(draft.text)
@@ -65,28 +67,28 @@ class Channel(BaseChannel):
 
     def test(self, line: Line) -> str:
         url = f"{self.options.base_url}/_matrix/client/v3/account/whoami"
-        answer = self.check(line.call(Request("GET", url, (bearer(self.secret("token")),))), line)
-        return f"Matrix: we are {one_line(self.field(answer, 'user_id'))} and post to {self.options.room}"
+        reply = self.check(line.call(PlatformRequest("GET", url, (bearer(self.secret("token")),))), line)
+        return f"Matrix: we are {one_line(self.field(reply, 'user_id'))} and post to {self.options.room}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.get("errcode") in _DEAD:
-            return CredentialsRefused(f"Matrix no longer lets us post: {self.vault.mask(self.said(answer))}")
-        return super().failure(answer, now)
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.get("errcode") in _DEAD:
+            return CredentialsRefused(f"Matrix no longer lets us post: {self.vault.mask(self.said(reply))}")
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        value = answer.json()
-        return one_line(f"{value['errcode']}: {value.get('error', '')}")[:300] if "errcode" in value else answer.text()
+    def said(self, reply: PlatformReply) -> str:
+        value = reply.json()
+        return one_line(f"{value['errcode']}: {value.get('error', '')}")[:300] if "errcode" in value else reply.text()
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        wait = answer.get("retry_after_ms")
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        wait = reply.get("retry_after_ms")
         exact = seconds_from(wait / 1000, now) if isinstance(wait, (int, float)) else None
-        return exact or super().retry_at(answer, now)
+        return exact or super().retry_at(reply, now)
 
     @staticmethod
     def _content(text: str) -> dict[str, Any]:
         return {"msgtype": "m.text", "body": text, "format": "org.matrix.custom.html", "formatted_body": to_html(text)}
 
-    def _send(self, transaction: str, content: dict[str, Any]) -> Request:
+    def _send(self, transaction: str, content: dict[str, Any]) -> PlatformRequest:
         base = self.options.base_url or "https://{base_url}"
         path = f"/_matrix/client/v3/rooms/{quote(self.options.room, safe='')}/send/m.room.message/{transaction}"
         return json_request("PUT", f"{base}{path}", content, bearer(self.secret("token")))

@@ -17,7 +17,9 @@ from pydantic import Field
 
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Remote
-from publisher.channels._http import Answer, Line, Request, bearer, epoch_from, form_request, seconds_from
+from publisher.channels._instants import epoch_from, seconds_from
+from publisher.channels._line import Line, PlatformReply
+from publisher.channels._requests import PlatformRequest, bearer, form_request
 from publisher.errors import ChannelError, CredentialsRefused, RateLimited
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -61,22 +63,22 @@ class Channel(BaseChannel):
     def cut(self, text: str, url: str = "") -> str:
         return _spans.cut(one_line(text), self.fits, url)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return self._token_request(), self._submit(draft, "{access_token}")
 
     def publish(self, draft: Draft, line: Line) -> Remote:
         bought = "token" not in line.memory
-        answer = line.call(self._submit(draft, self._token(line)), publishes=True)
-        if answer.status == 401 and not bought:  # certainly refused: the kept token is over, so a new one is bought
+        reply = line.call(self._submit(draft, self._token(line)), publishes=True)
+        if reply.status == 401 and not bought:  # certainly refused: the kept token is over, so a new one is bought
             line.memory.pop("token", None)
-            answer = line.call(self._submit(draft, self._token(line)), publishes=True)
-        self.check(answer, line)
-        for error in answer.get("json", "errors") or ():
-            return self._refused(answer, error, draft, line)
-        name = self.field(answer, "json", "data", "name")
-        return Remote(name, str(answer.get("json", "data", "url") or self._link(name)))
+            reply = line.call(self._submit(draft, self._token(line)), publishes=True)
+        self.check(reply, line)
+        for error in reply.get("json", "errors") or ():
+            return self._refused(reply, error, draft, line)
+        name = self.field(reply, "json", "data", "name")
+        return Remote(name, str(reply.get("json", "data", "url") or self._link(name)))
 
-    def _refused(self, answer: Answer, error: Any, draft: Draft, line: Line) -> Remote:
+    def _refused(self, reply: PlatformReply, error: Any, draft: Draft, line: Line) -> Remote:
         parts = [str(part) for part in error] if isinstance(error, list) else [str(error)]
         code, said = parts[0] if parts else "", one_line(": ".join(parts[:2]))[:300]
         if code == "ALREADY_SUB":
@@ -85,14 +87,14 @@ class Channel(BaseChannel):
                 raise ChannelError(f"r/{self.options.subreddit} already has this link, from another account")
             return found
         if code == "RATELIMIT":
-            raise RateLimited(f"Reddit asks to wait: {said}", retry_at=_ratelimit(answer, said, line.now()))
+            raise RateLimited(f"Reddit asks to wait: {said}", retry_at=_ratelimit(reply, said, line.now()))
         if code in ("USER_REQUIRED", "USER_BLOCKED", "SUBREDDIT_NOTALLOWED"):
             raise CredentialsRefused(f"Reddit does not let {self.options.username} post: {said}")
         raise ChannelError(f"Reddit refused: {said}")
 
     def find(self, draft: Draft, line: Line) -> Remote | None:
         path = f"/user/{quote(self.options.username)}/submitted?limit=100&sort=new&raw_json=1"
-        request = Request("GET", f"{self.options.base_url}{path}", (bearer(self._token(line)),))
+        request = PlatformRequest("GET", f"{self.options.base_url}{path}", (bearer(self._token(line)),))
         children = self.check(line.call(request), line).get("data", "children")
         for child in children or ():
             post: dict[str, Any] = child.get("data") or {}
@@ -104,21 +106,21 @@ class Channel(BaseChannel):
         return None
 
     def test(self, line: Line) -> str:
-        request = Request("GET", f"{self.options.base_url}/api/v1/me", (bearer(self._token(line)),))
+        request = PlatformRequest("GET", f"{self.options.base_url}/api/v1/me", (bearer(self._token(line)),))
         name = self.field(self.check(line.call(request), line), "name")
         if name.casefold() != self.options.username.casefold():
             raise ChannelError(f"channels[{self.name}].options.username: the token belongs to {one_line(name)}")
         return f"Reddit: we are u/{name} and post to r/{self.options.subreddit}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.status == 403:
-            return ChannelError(f"Reddit refused: 403 {self.vault.mask(self.said(answer))}")
-        return super().failure(answer, now)
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.status == 403:
+            return ChannelError(f"Reddit refused: 403 {self.vault.mask(self.said(reply))}")
+        return super().failure(reply, now)
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        return seconds_from(answer.headers.get("x-ratelimit-reset"), now) or super().retry_at(answer, now)
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        return seconds_from(reply.headers.get("x-ratelimit-reset"), now) or super().retry_at(reply, now)
 
-    def _submit(self, draft: Draft, token: str) -> Request:
+    def _submit(self, draft: Draft, token: str) -> PlatformRequest:
         values = {
             "api_type": "json",
             "sr": self.options.subreddit,
@@ -134,7 +136,7 @@ class Channel(BaseChannel):
             values["flair_id"] = self.options.flair_id
         return form_request("POST", f"{self.options.base_url}/api/submit", values, bearer(token))
 
-    def _token_request(self) -> Request:
+    def _token_request(self) -> PlatformRequest:
         user = f"{self.options.client_id}:{self.secret('client_secret')}"
         basic = ("Authorization", "Basic " + self.vault.keep(base64.b64encode(user.encode()).decode()))
         values = {"grant_type": "refresh_token", "refresh_token": self.secret("refresh_token")}
@@ -146,11 +148,11 @@ class Channel(BaseChannel):
         until = epoch_from(str(line.memory.get("token_until", "")))
         if kept and until and until > line.now() + timedelta(minutes=5):
             return self.vault.keep(str(kept))
-        answer = line.call(self._token_request())
-        if answer.status in (400, 401, 403):
-            raise CredentialsRefused(f"Reddit no longer accepts our refresh token: {answer.status}")
-        token = self.vault.keep(self.field(self.check(answer, line), "access_token"))
-        seconds = answer.get("expires_in")
+        reply = line.call(self._token_request())
+        if reply.status in (400, 401, 403):
+            raise CredentialsRefused(f"Reddit no longer accepts our refresh token: {reply.status}")
+        token = self.vault.keep(self.field(self.check(reply, line), "access_token"))
+        seconds = reply.get("expires_in")
         line.memory["token"] = token
         lifetime = seconds if isinstance(seconds, int) else 3600
         line.memory["token_until"] = str((line.now() + timedelta(seconds=lifetime)).astimezone(UTC).timestamp())
@@ -162,9 +164,9 @@ class Channel(BaseChannel):
         return f"https://www.reddit.com/comments/{name.removeprefix('t3_')}/"
 
 
-def _ratelimit(answer: Answer, said: str, now: datetime) -> datetime:
+def _ratelimit(reply: PlatformReply, said: str, now: datetime) -> datetime:
     """When Reddit lets this account post again: a number beside the error, or the words of the error itself."""
-    exact = seconds_from(answer.get("json", "ratelimit"), now)
+    exact = seconds_from(reply.get("json", "ratelimit"), now)
     if exact is not None:
         return exact
     match = _WAIT.search(said)

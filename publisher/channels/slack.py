@@ -2,7 +2,7 @@
 
 Only ``& < >`` need an escape. A section holds 3,000 characters, so a long text becomes several; ``text`` is what
 notifications and screen readers get. With a token an edit changes the message; a webhook cannot. Neither has an
-idempotency key: after a lost answer a person decides.
+idempotency key: after a lost reply a person decides.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from pydantic import Field
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Remote
 from publisher.channels._counting import utf16_units
-from publisher.channels._http import Answer, Line, Request, bearer, json_request, seconds_from
+from publisher.channels._instants import seconds_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import PlatformRequest, bearer, json_request
 from publisher.errors import ChannelError, CredentialsRefused, RateLimited
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -60,14 +62,14 @@ class Channel(BaseChannel):
         """UTF-16 units of the escaped text."""
         return utf16_units(escape(text))
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return (self._send(draft),)
 
     def publish(self, draft: Draft, line: Line) -> Remote:
-        answer = self.check(line.call(self._send(draft), publishes=True), line)
+        reply = self.check(line.call(self._send(draft), publishes=True), line)
         if not self.options.token:
             return Remote("")  # a webhook answers "ok" and names nothing
-        place, stamp = self.field(answer, "channel"), self.field(answer, "ts")
+        place, stamp = self.field(reply, "channel"), self.field(reply, "ts")
         return Remote(f"{place}:{stamp}", f"https://slack.com/archives/{place}/p{stamp.replace('.', '')}")
 
     def update(self, remote: Remote, draft: Draft, line: Line) -> Remote:
@@ -83,22 +85,22 @@ class Channel(BaseChannel):
             self._hook()
             return "Slack: a webhook can only be tried by posting; its URL is set"
         url = f"{self.options.base_url}/auth.test"
-        answer = self.check(line.call(Request("POST", url, (bearer(self.secret("token")),))), line)
-        return f"Slack: we are {one_line(self.field(answer, 'user'))} and post to {self.options.channel}"
+        reply = self.check(line.call(PlatformRequest("POST", url, (bearer(self.secret("token")),))), line)
+        return f"Slack: we are {one_line(self.field(reply, 'user'))} and post to {self.options.channel}"
 
-    def check(self, answer: Answer, line: Line) -> Answer:
-        error = str(answer.get("error") or "") if answer.get("ok") is False else ""
-        if answer.ok and not error:
-            return answer
-        said = error or answer.text()
-        if error in ("ratelimited", "rate_limited") or answer.status == 429:
-            raise RateLimited(f"Slack asks to wait: {said}", retry_at=self.retry_at(answer, line.now()))
-        if said in _DEAD or answer.status == 401:
+    def check(self, reply: PlatformReply, line: Line) -> PlatformReply:
+        error = str(reply.get("error") or "") if reply.get("ok") is False else ""
+        if reply.ok and not error:
+            return reply
+        said = error or reply.text()
+        if error in ("ratelimited", "rate_limited") or reply.status == 429:
+            raise RateLimited(f"Slack asks to wait: {said}", retry_at=self.retry_at(reply, line.now()))
+        if said in _DEAD or reply.status == 401:
             raise CredentialsRefused(f"Slack no longer lets us post: {self.vault.mask(said)}")
-        raise ChannelError(f"Slack refused: {answer.status} {self.vault.mask(said)}")
+        raise ChannelError(f"Slack refused: {reply.status} {self.vault.mask(said)}")
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        return seconds_from(answer.headers.get("retry-after"), now) or super().retry_at(answer, now)
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        return seconds_from(reply.headers.get("retry-after"), now) or super().retry_at(reply, now)
 
     def _body(self, draft: Draft) -> dict[str, Any]:
         blocks: list[dict[str, Any]] = [
@@ -108,7 +110,7 @@ class Channel(BaseChannel):
             blocks.append({"type": "image", "image_url": draft.picture.url, "alt_text": draft.picture.alt})
         return {"text": escape(draft.text), "blocks": blocks, "unfurl_links": self.options.unfurl}
 
-    def _send(self, draft: Draft) -> Request:
+    def _send(self, draft: Draft) -> PlatformRequest:
         if not self.options.token:
             return json_request("POST", self._hook(), self._body(draft))
         body = {"channel": self.options.channel, **self._body(draft)}

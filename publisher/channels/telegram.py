@@ -1,7 +1,7 @@
 """Telegram channels: ``sendMessage`` of the Bot API. Source: core.telegram.org/bots/api.
 
 Entities are sent as positions in UTF-16 units, so no character of the text needs an escape. A bot can neither read
-what it posted nor name a message beforehand: after a lost answer nobody can tell, and a person decides. The token
+what it posted nor name a message beforehand: after a lost reply nobody can tell, and a person decides. The token
 is part of every URL, so no URL is ever shown.
 """
 
@@ -16,8 +16,10 @@ from pydantic import Field
 from publisher.channels import _spans
 from publisher.channels._base import BaseChannel, Draft, Facet, Remote
 from publisher.channels._counting import utf16_units
-from publisher.channels._http import Answer, Line, Part, Request, json_request, multipart_request, seconds_from
+from publisher.channels._instants import seconds_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
+from publisher.channels._requests import Part, PlatformRequest, json_request, multipart_request
 from publisher.errors import ChannelError, CredentialsRefused
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -55,40 +57,40 @@ class Channel(BaseChannel):
             found.append(Facet(start, start + utf16_units(text[span.start : span.end]), span.kind, span.value))
         return tuple(found)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return (self._send(draft),)
 
     def publish(self, draft: Draft, line: Line) -> Remote:
-        answer = self.check(line.call(self._send(draft), publishes=True), line)
-        return self._remote(self.field(answer, "result", "message_id"), answer)
+        reply = self.check(line.call(self._send(draft), publishes=True), line)
+        return self._remote(self.field(reply, "result", "message_id"), reply)
 
     def update(self, remote: Remote, draft: Draft, line: Line) -> Remote:
         key = "caption" if draft.picture else "text"
         method = "editMessageCaption" if draft.picture else "editMessageText"
         body = {**self._message(draft, key), "message_id": int(remote.id)}
         body.pop("disable_notification", None)
-        answer = line.call(json_request("POST", self._url(method), body))
-        if answer.status == 400 and "not modified" in answer.text():
+        reply = line.call(json_request("POST", self._url(method), body))
+        if reply.status == 400 and "not modified" in reply.text():
             return remote
-        self.check(answer, line)
+        self.check(reply, line)
         return remote
 
     def test(self, line: Line) -> str:
-        me = self.field(self.check(line.call(Request("GET", self._url("getMe"))), line), "result", "username")
-        answer = self.check(line.call(json_request("POST", self._url("getChat"), {"chat_id": self.options.chat})), line)
-        title = one_line(str(answer.get("result", "title") or self.options.chat))
+        me = self.field(self.check(line.call(PlatformRequest("GET", self._url("getMe"))), line), "result", "username")
+        reply = self.check(line.call(json_request("POST", self._url("getChat"), {"chat_id": self.options.chat})), line)
+        title = one_line(str(reply.get("result", "title") or self.options.chat))
         return f"Telegram: the bot @{one_line(me)} posts to {title}"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.status in (403, 404):  # a bot that was removed; a token that nobody has
-            return CredentialsRefused(f"Telegram no longer accepts our bot: {self.vault.mask(self.said(answer))}")
-        return super().failure(answer, now)
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.status in (403, 404):  # a bot that was removed; a token that nobody has
+            return CredentialsRefused(f"Telegram no longer accepts our bot: {self.vault.mask(self.said(reply))}")
+        return super().failure(reply, now)
 
-    def said(self, answer: Answer) -> str:
-        return one_line(str(answer.get("description") or answer.text()))[:300]
+    def said(self, reply: PlatformReply) -> str:
+        return one_line(str(reply.get("description") or reply.text()))[:300]
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        return seconds_from(answer.get("parameters", "retry_after"), now) or super().retry_at(answer, now)
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        return seconds_from(reply.get("parameters", "retry_after"), now) or super().retry_at(reply, now)
 
     def _message(self, draft: Draft, key: str) -> dict[str, Any]:
         text = draft.text if key == "text" else self._caption(draft)
@@ -105,7 +107,7 @@ class Channel(BaseChannel):
     def _caption(draft: Draft) -> str:
         return _spans.cut(draft.text, lambda text: utf16_units(text) <= _CAPTION, draft.url)
 
-    def _send(self, draft: Draft) -> Request:
+    def _send(self, draft: Draft) -> PlatformRequest:
         if not draft.picture:
             return json_request("POST", self._url("sendMessage"), self._message(draft, "text"))
         fields = self._message(draft, "caption")
@@ -115,8 +117,8 @@ class Channel(BaseChannel):
         ]
         return multipart_request("POST", self._url("sendPhoto"), [*parts, self.upload_part("photo", draft.picture)])
 
-    def _remote(self, message: str, answer: Answer) -> Remote:
-        username = answer.get("result", "chat", "username")
+    def _remote(self, message: str, reply: PlatformReply) -> Remote:
+        username = reply.get("result", "chat", "username")
         if isinstance(username, str) and username:
             return Remote(message, f"https://t.me/{one_line(username)}/{message}")
         inner = self.options.chat.removeprefix("-100")

@@ -6,7 +6,7 @@
     webhook-timestamp: <seconds since 1970>
     webhook-signature: v1,base64(HMAC-SHA256(secret, "{id}.{timestamp}.{body}"))
 
-A receiver that remembers ids acts once; by that contract a lost answer is answered by sending the same id again.
+A receiver that remembers ids acts once; so a lost reply leads to sending the same id again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,14 @@ from typing import Any
 from pydantic import Field
 
 from publisher.channels._base import BaseChannel, Draft, Remote
-from publisher.channels._http import Answer, Line, Request, json_request
-from publisher.errors import ChannelError, CredentialsRefused
+from publisher.channels._line import Line, PlatformReply
+from publisher.channels._requests import PlatformRequest, json_request
+from publisher.channels._vault import MASK
+from publisher.errors import ChannelError, CredentialsRefused, SettingsError
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
+
+#: Bytes of the shortest key that a signature is made with.
+MIN_KEY = 16
 
 
 class Channel(BaseChannel):
@@ -38,7 +43,7 @@ class Channel(BaseChannel):
     class Options(Table):
         url: OptionalHttpUrl = Field(default="", description="Where the JSON goes.")
         secret: Secret | None = Field(
-            default=None, description="Key of the signature: whsec_ and base64, or any text of 16 characters or more."
+            default=None, description="Key of the signature: whsec_ and base64, or any text, of 16 bytes or more."
         )
 
     options: Options
@@ -47,13 +52,13 @@ class Channel(BaseChannel):
         """Code points."""
         return len(text)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         return (self._send(draft, "article.published", draft.key, draft.created),)
 
     def publish(self, draft: Draft, line: Line) -> Remote:
-        answer = line.call(self._send(draft, "article.published", draft.key, line.now()), publishes=True)
-        self.check(answer, line)
-        url = answer.get("url")
+        reply = line.call(self._send(draft, "article.published", draft.key, line.now()), publishes=True)
+        self.check(reply, line)
+        url = reply.get("url")
         return Remote(draft.key, url if isinstance(url, str) and url.startswith(("http://", "https://")) else "")
 
     def update(self, remote: Remote, draft: Draft, line: Line) -> Remote:
@@ -66,14 +71,14 @@ class Channel(BaseChannel):
         self.check(line.call(self._signed(body, f"ping-{int(line.now().timestamp())}", line.now())), line)
         return "Webhook: the receiver took a signed ping"
 
-    def failure(self, answer: Answer, now: datetime) -> ChannelError:
-        if answer.status in (401, 403, 410):
+    def failure(self, reply: PlatformReply, now: datetime) -> ChannelError:
+        if reply.status in (401, 403, 410):
             return CredentialsRefused(
-                f"the webhook's receiver refused: {answer.status} {self.vault.mask(self.said(answer))}"
+                f"the webhook's receiver refused: {reply.status} {self.vault.mask(self.said(reply))}"
             )
-        return super().failure(answer, now)
+        return super().failure(reply, now)
 
-    def _send(self, draft: Draft, event: str, identifier: str, now: datetime) -> Request:
+    def _send(self, draft: Draft, event: str, identifier: str, now: datetime) -> PlatformRequest:
         data: dict[str, Any] = {
             "id": draft.article_id,
             "revision": draft.revision,
@@ -86,22 +91,33 @@ class Channel(BaseChannel):
         }
         return self._signed({"type": event, "timestamp": _iso(draft.created), "data": data}, identifier, now)
 
-    def _signed(self, body: dict[str, Any], identifier: str, now: datetime) -> Request:
+    def _signed(self, body: dict[str, Any], identifier: str, now: datetime) -> PlatformRequest:
         request = json_request("POST", self.options.url or "https://{url}", body)
         stamp = str(int(now.timestamp()))
         signature = self.vault.keep(sign(self.secret("secret"), identifier, stamp, request.body))
         headers = (("webhook-id", identifier), ("webhook-timestamp", stamp), ("webhook-signature", signature))
-        return Request(request.method, request.url, (*headers, *request.headers), request.body)
+        return PlatformRequest(request.method, request.url, (*headers, *request.headers), request.body)
 
 
-def sign(secret: str, identifier: str, stamp: str, body: bytes) -> str:
-    """The value of ``webhook-signature``."""
+def key_of(secret: str) -> bytes:
+    """The key that a secret stands for: what follows ``whsec_`` decoded, or the text itself.
+
+    :raises SettingsError: it is too short to sign with, or no base64.
+    """
     key = secret.encode()
     if secret.startswith("whsec_"):
         try:
             key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except binascii.Error:
-            raise ChannelError("the webhook's secret starts with whsec_ but is not base64 after it") from None
+            raise SettingsError("the webhook's secret starts with whsec_ but is not base64 after it") from None
+    if len(key) < MIN_KEY:
+        raise SettingsError(f"the webhook's secret is too short: expected a key of {MIN_KEY} bytes or more")
+    return key
+
+
+def sign(secret: str, identifier: str, stamp: str, body: bytes) -> str:
+    """The value of ``webhook-signature``."""
+    key = secret.encode() if secret == MASK else key_of(secret)  # a dry run needs no secret
     digest = hmac.new(key, f"{identifier}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
 

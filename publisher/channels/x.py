@@ -1,6 +1,6 @@
 """X: ``POST /2/tweets``. Source: docs.x.com, "Create Post", "Counting characters", "Rate limits", "Pricing".
 
-X knows no idempotency key. After a lost answer our own timeline is read; the refusal of a duplicate text means
+X knows no idempotency key. After a lost reply our own timeline is read; the refusal of a duplicate text means
 that it is out there already. X bills each post, more where it holds a URL: :meth:`Channel.price` says it before.
 X lets an app reply only where it was mentioned or quoted, so a thread of posts may be refused; it is off by default.
 Credentials: the four OAuth 1.0a values of an app (they do not expire), or an OAuth 2.0 user token.
@@ -16,20 +16,11 @@ from pydantic import Field
 
 from publisher.channels._base import BaseChannel, Draft, Picture, Remote
 from publisher.channels._counting import x_links, x_valid, x_weight
-from publisher.channels._http import (
-    Answer,
-    Line,
-    Part,
-    Request,
-    bearer,
-    epoch_from,
-    iso_from,
-    json_request,
-    multipart_request,
-    nonce,
-)
+from publisher.channels._instants import epoch_from, iso_from
+from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
-from publisher.channels._oauth1 import Credentials, authorization
+from publisher.channels._oauth1 import Credentials, authorization, nonce
+from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
 from publisher.errors import OutcomeUnknown
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
@@ -45,7 +36,10 @@ class Channel(BaseChannel):
 
     class Options(Table):
         base_url: HttpUrl = Field(default="https://api.x.com", description="Where the API is reached.")
-        token: Secret | None = Field(default=None, description="OAuth 2.0 user token with tweet.read and tweet.write.")
+        token: Secret | None = Field(
+            default=None,
+            description="OAuth 2.0 user token with tweet.read, tweet.write and users.read; for images media.write too.",
+        )
         api_key: Secret | None = Field(default=None, description="OAuth 1.0a consumer key, with the next three.")
         api_secret: Secret | None = Field(default=None, description="OAuth 1.0a consumer secret.")
         access_token: Secret | None = Field(default=None, description="OAuth 1.0a access token.")
@@ -81,8 +75,8 @@ class Channel(BaseChannel):
     def price(self, text: str) -> int:
         return round((self.options.price_link if x_links(text) else self.options.price_text) * 1_000_000)
 
-    def requests(self, draft: Draft) -> tuple[Request, ...]:
-        before: list[Request] = []
+    def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
+        before: list[PlatformRequest] = []
         if draft.picture:
             before.append(self._upload(draft.picture))
             if draft.picture.alt:
@@ -97,13 +91,13 @@ class Channel(BaseChannel):
                 self.check(line.call(self._describe(media, draft.picture.alt)), line)
             line.progress["media"] = media
             line.save()
-        answer = line.call(self._create(draft, media), publishes=True)
-        if answer.status == 403 and "duplicate" in answer.text().casefold():
+        reply = line.call(self._create(draft, media), publishes=True)
+        if reply.status == 403 and "duplicate" in reply.text().casefold():
             found = self.find(draft, line)
             if found is None:
                 raise OutcomeUnknown("X says that this text was already posted, but it is not on our timeline")
             return found
-        return self._remote(self.field(self.check(answer, line), "data", "id"))
+        return self._remote(self.field(self.check(reply, line), "data", "id"))
 
     def find(self, draft: Draft, line: Line) -> Remote | None:
         me = self._me(line)
@@ -115,27 +109,27 @@ class Channel(BaseChannel):
                 "tweet.fields": "created_at,entities,note_tweet",
             }
         )
-        answer = self.check(line.call(self._signed("GET", f"/2/users/{quote(me)}/tweets?{query}")), line)
-        for post in answer.json().get("data") or ():
+        reply = self.check(line.call(self._signed("GET", f"/2/users/{quote(me)}/tweets?{query}")), line)
+        for post in reply.json().get("data") or ():
             if isinstance(post, dict) and post.get("id") not in draft.before and self._same(post, draft, since):
                 return self._remote(str(post.get("id", "")))
         return None
 
     def test(self, line: Line) -> str:
-        answer = self.check(line.call(self._signed("GET", "/2/users/me")), line)
-        return f"X: we are @{self.field(answer, 'data', 'username')}"
+        reply = self.check(line.call(self._signed("GET", "/2/users/me")), line)
+        return f"X: we are @{self.field(reply, 'data', 'username')}"
 
-    def said(self, answer: Answer) -> str:
-        value = answer.json()
-        return one_line(str(value.get("detail") or value.get("title") or answer.text()))[:300]
+    def said(self, reply: PlatformReply) -> str:
+        value = reply.json()
+        return one_line(str(value.get("detail") or value.get("title") or reply.text()))[:300]
 
-    def retry_at(self, answer: Answer, now: datetime) -> datetime:
-        return epoch_from(answer.headers.get("x-rate-limit-reset")) or super().retry_at(answer, now)
+    def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
+        return epoch_from(reply.headers.get("x-rate-limit-reset")) or super().retry_at(reply, now)
 
     def _me(self, line: Line) -> str:
         if "user_id" not in line.memory:
-            answer = self.check(line.call(self._signed("GET", "/2/users/me")), line)
-            line.memory["user_id"] = self.field(answer, "data", "id")
+            reply = self.check(line.call(self._signed("GET", "/2/users/me")), line)
+            line.memory["user_id"] = self.field(reply, "data", "id")
             line.save()
         return str(line.memory["user_id"])
 
@@ -154,7 +148,7 @@ class Channel(BaseChannel):
     def _remote(identifier: str) -> Remote:
         return Remote(identifier, f"https://x.com/i/status/{identifier}")
 
-    def _create(self, draft: Draft, media: str) -> Request:
+    def _create(self, draft: Draft, media: str) -> PlatformRequest:
         body: dict[str, Any] = {"text": draft.text}
         if media:
             body["media"] = {"media_ids": [media]}
@@ -162,18 +156,18 @@ class Channel(BaseChannel):
             body["reply"] = {"in_reply_to_tweet_id": draft.reply_to.id}
         return self._signed("POST", "/2/tweets", body)
 
-    def _upload(self, picture: Picture) -> Request:
+    def _upload(self, picture: Picture) -> PlatformRequest:
         parts = [Part("media_category", b"tweet_image"), self.upload_part("media", picture)]
         url = f"{self.options.base_url}/2/media/upload"
         return multipart_request("POST", url, parts, self._authorization("POST", url))
 
-    def _describe(self, media: str, alt: str) -> Request:
+    def _describe(self, media: str, alt: str) -> PlatformRequest:
         return self._signed("POST", "/2/media/metadata", {"id": media, "metadata": {"alt_text": {"text": alt}}})
 
-    def _signed(self, method: str, path: str, body: Any = None) -> Request:
+    def _signed(self, method: str, path: str, body: Any = None) -> PlatformRequest:
         url = f"{self.options.base_url}{path}"
         header = self._authorization(method, url)
-        return Request(method, url, (header,)) if body is None else json_request(method, url, body, header)
+        return PlatformRequest(method, url, (header,)) if body is None else json_request(method, url, body, header)
 
     def _authorization(self, method: str, url: str) -> tuple[str, str]:
         """OAuth 2.0's bearer header, or OAuth 1.0a's signature (RFC 5849 §3.4.2, HMAC-SHA1)."""

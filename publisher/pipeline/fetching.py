@@ -19,17 +19,18 @@ MAX_BYTES = 20 * 1024 * 1024
 def image_fetcher(site: Site) -> Callable[[str], bytes]:
     """What gets the bytes of an image's URL.
 
-    The address comes from an article, so only public addresses are asked; our own ``/media/`` is read from the
-    site, which also works before the public address does.
+    The address comes from an article, so public addresses are asked, and what ``[net] allow_private`` names, no
+    others; our own ``/media/`` is read from the site, which also works before the public address does.
     """
     own = f"{site.settings.publication.base_url}/media/"
     folder = site.settings.directory / "media"
+    guard = net.Guard.of(site.settings.net.allow_private)
 
     def fetch(url: str) -> bytes:
         if url.startswith(own):
             return _read(folder, unquote(urlsplit(url.removeprefix(own)).path))
         try:
-            with net.client(max_bytes=MAX_BYTES) as http:
+            with net.client(guard, max_bytes=MAX_BYTES) as http:
                 answer = http.get(url, headers={"accept": "image/*"})
                 answer.raise_for_status()
                 return answer.content

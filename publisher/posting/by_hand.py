@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from publisher.channels import BaseChannel, Request, open_channel
-from publisher.channels._http import Line, open_client
+from publisher.channels import BaseChannel, Line, PlatformRequest, open_channel, open_client
 from publisher.errors import ChannelError, MastheadError, SettingsError
 from publisher.model import Article, PostStatus
 from publisher.posting.compose import compose, content_of, draft_of, key_of
 from publisher.posting.pictures import Fetch
 from publisher.posting.queueing import post_rows
-from publisher.posting.sending import Client, Clock, SendReport, send_channel, utc_now
+from publisher.posting.sending import Clock, SendReport, send_channel, utc_now
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, articles, posts
@@ -71,7 +70,7 @@ def preview(article: Article, table: ChannelSettings, settings: Settings) -> Pre
 
 def requests(
     article: Article, table: ChannelSettings, settings: Settings, now: datetime, *, revision: str = ""
-) -> list[Request]:
+) -> list[PlatformRequest]:
     """The exact requests that would publish ``article``, in their order; images are not fetched for a look."""
     channel = open_channel(table, settings.directory, dry_run=True)
     return _requests(article, revision, table, settings, channel, now)
@@ -94,11 +93,11 @@ def dry_run(
 
 def _requests(
     article: Article, revision: str, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
-) -> list[Request]:
+) -> list[PlatformRequest]:
     publication = settings.as_publication()
     made = compose(article, channel, table, publication, settings.directory)
     content = content_of(article, made, publication)
-    found: list[Request] = []
+    found: list[PlatformRequest] = []
     for part, text in enumerate(made.texts):
         key = key_of(table.name, article.id, part)
         draft = draft_of(content, key=key, text=text, part=part, created=now, article_id=article.id, revision=revision)
@@ -114,7 +113,6 @@ def post_now(
     *,
     fetch: Fetch | None = None,
     clock: Clock = utc_now,
-    client: Client = open_client,
 ) -> Posted:
     """Post ``article`` on one channel now, whatever window and spacing say; never a second time.
 
@@ -140,16 +138,14 @@ def post_now(
     report = SendReport()
     if not table.dry_run:
         ids = [row.id for row in rows]
-        report = send_channel(store, settings, name, fetch=fetch, clock=clock, client=client, only=ids)
+        report = send_channel(store, settings, name, fetch=fetch, clock=clock, only=ids)
     with store.read() as tx:
         rows = posts.of_article(tx, name, article.id)
     worst = next((row for row in rows if row.status != PostStatus.PUBLISHED), rows[0])
     return Posted(name, worst.status, rows[0].remote_url, worst.reason, tuple(report.alerts))
 
 
-def try_channel(
-    store: Store, settings: Settings, name: str, *, clock: Clock = utc_now, client: Client = open_client
-) -> str:
+def try_channel(store: Store, settings: Settings, name: str, *, clock: Clock = utc_now) -> str:
     """Ask a channel who we are, publishing nothing; when it answers, a paused channel goes on.
 
     :raises SettingsError: there is no such channel, or it is set up wrongly.
@@ -167,7 +163,7 @@ def try_channel(
             channel_rows.change(tx, name, memory=memory)
 
     try:
-        with client() as http:
+        with open_client(settings.net.allow_private) as http:
             line = channel.test(Line(http, channel.vault, clock, memory, {}, save))
     except MastheadError as error:
         error.args = (channel.vault.mask(str(error)),)

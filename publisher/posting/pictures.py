@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from publisher.channels import BaseChannel, Draft, Picture
-from publisher.channels._http import Line
-from publisher.channels._media import PictureLimit, fit_picture
+from publisher.channels import BaseChannel, Draft, Line, Picture, PictureLimit, fit_picture
 from publisher.errors import NotSent
 from publisher.lib.text import one_line, shorten
 from publisher.settings.channels import ChannelSettings

@@ -19,7 +19,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,8 +26,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from publisher.channels import BaseChannel, Draft, Remote, open_channel
-from publisher.channels._http import Line, open_client
+from publisher.channels import BaseChannel, Draft, Line, Remote, open_channel, open_client
 from publisher.errors import (
     ChannelError,
     CredentialsRefused,
@@ -79,7 +77,6 @@ class SendReport:
 
 
 Clock = Callable[[], datetime]
-Client = Callable[[], AbstractContextManager[httpx.Client]]
 
 
 def utc_now() -> datetime:
@@ -99,7 +96,6 @@ def send_due(
     *,
     fetch: Fetch | None = None,
     clock: Clock = utc_now,
-    client: Client = open_client,
 ) -> SendReport:
     """Send what is due on every channel, each in a thread of its own.
 
@@ -112,7 +108,7 @@ def send_due(
     with ThreadPoolExecutor(max_workers=min(len(names), 16), thread_name_prefix="channel") as pool:
 
         def work(name: str) -> SendReport:
-            return send_channel(store, settings, name, fetch=fetch, clock=clock, client=client)
+            return send_channel(store, settings, name, fetch=fetch, clock=clock)
 
         for done in pool.map(work, names):
             report.add(done)
@@ -126,7 +122,6 @@ def send_channel(
     *,
     fetch: Fetch | None = None,
     clock: Clock = utc_now,
-    client: Client = open_client,
     only: Iterable[int] | None = None,
 ) -> SendReport:
     """Send what is due on one channel; nothing while somebody else works on it.
@@ -142,7 +137,7 @@ def send_channel(
         if not channel_rows.take(tx, name, token, now, now + LEASE):
             return SendReport()
     try:
-        with client() as http:
+        with open_client(settings.net.allow_private) as http:
             return _Sender(store, settings, table, token, fetch, clock, http, only).run()
     except SettingsError as error:
         return _set_up_wrongly(store, name, str(error), clock())
@@ -366,6 +361,8 @@ class _Sender:
         except CredentialsRefused as error:
             self._pause(self.channel.vault.mask(str(error)))
             return False
+        except SettingsError:
+            raise
         except MastheadError as error:  # this look could not tell: it does not count
             values = {"due": self._now() + 3600, "reason": self.channel.vault.mask(str(error))}
         else:
@@ -393,7 +390,7 @@ class _Sender:
         except CredentialsRefused as error:
             self._pause(self.channel.vault.mask(str(error)))
             return False
-        except (ChannelError, SettingsError) as error:
+        except ChannelError as error:
             reason = self.channel.vault.mask(str(error))
             attempts = row.edit_attempts + 1
             at = self._now() + timing.BACK_OFF.wait(attempts)

@@ -34,6 +34,7 @@ from publisher.settings.digests import DigestSettings
 from publisher.settings.feedback import FeedbackSettings
 from publisher.settings.feeds import FeedSettings, FeedsSettings, WebSubSettings
 from publisher.settings.mail import MailSettings, SenderSettings
+from publisher.settings.net import NetSettings
 from publisher.settings.publication import AudienceSettings, PublicationSettings, SourceSettings
 from publisher.settings.renamed import rename
 from publisher.settings.runtime import DatabaseSettings, WebSettings, WorkerSettings
@@ -73,6 +74,7 @@ class Settings(Table):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    net: NetSettings = Field(default_factory=NetSettings)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Settings:

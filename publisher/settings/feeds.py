@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Literal
 
@@ -61,17 +60,3 @@ class FeedSettings(Table):
 class WebSubSettings(Table):
     own_hub: bool = Field(default=True, description="Be a hub for our own feeds, at /websub.")
     hubs: tuple[HttpUrl, ...] = Field(default=(), description="Hubs that our feeds name and that are told of news.")
-    allow_addresses: tuple[str, ...] = Field(
-        default=(),
-        description="Networks that hubs and callbacks may be in although they are not public, as 127.0.0.0/8.",
-    )
-
-    @field_validator("allow_addresses")
-    @classmethod
-    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            try:
-                ipaddress.ip_network(network, strict=False)
-            except ValueError:
-                raise ValueError(f"expected a network such as 10.0.0.0/8 or ::1, not {network!r}") from None
-        return networks

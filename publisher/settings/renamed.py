@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 #: Old key → new key, each as ``table.key``; both sides are plain tables.
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "websub.allow_addresses": "net.allow_private",
+}
 
 
 def rename(raw: dict[str, Any], renamed: dict[str, str] = RENAMED) -> list[str]:

@@ -9,7 +9,7 @@
 A request to our hub is believed only after its callback has repeated a challenge (§5.3), so nobody can subscribe
 anybody else. A delivery is the whole feed, signed with the subscriber's secret (§7). What fails is tried again,
 later each time; a row that was claimed by a worker that died falls due again by itself. Every request goes
-through :mod:`publisher.net`: never to a private address, unless ``[websub] allow_addresses`` names it.
+through :mod:`publisher.net`: never to a private address, unless ``[net] allow_private`` names it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from feeds.files import etags
 from feeds.formats import formats
 from publisher.errors import MastheadError, RefusedAddress
 from publisher.lib.backoff import BackOff
-from publisher.net import AnswerTooLarge, Guard, async_client
+from publisher.net import Guard, OutOfBounds, async_client
 from publisher.settings import Settings
 from publisher.store import Store
 from publisher.store import websub as rows
@@ -150,7 +150,7 @@ def fan_out_due(
     with store.read() as tx:
         if not rows.anything_due(tx, now=now()):
             return FanOut()
-    return asyncio.run(_fan_out(store, settings, now, budget, guard or Guard.of(settings.websub.allow_addresses)))
+    return asyncio.run(_fan_out(store, settings, now, budget, guard or Guard.of(settings.net.allow_private)))
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -260,7 +260,7 @@ class _Worker:
             return "refused"
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             return "refused"
-        except (httpx.HTTPError, AnswerTooLarge, OSError) as error:
+        except (httpx.HTTPError, OutOfBounds, OSError) as error:
             log.info("WebSub: %s did not take a request: %s", urlsplit(url).hostname, type(error).__name__)
             return "retry"
 

@@ -16,6 +16,8 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from publisher import net
+from publisher.errors import RefusedAddress
 from publisher.mail.feedback.reports import Event
 from publisher.mail.feedback.webhooks import Refused, mailgun, postmark, sendgrid, ses
 from publisher.subscribers import feedback
@@ -104,8 +106,8 @@ ROUTES = (
 class Certificates:
     """Fetches from the addresses that :mod:`ses` has checked; a certificate is kept for a day."""
 
-    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = transport
+    def __init__(self, client: httpx.Client | None = None) -> None:
+        self._client = client or net.client(max_bytes=MAX_CERTIFICATE, follow_redirects=False)
         self._kept: dict[str, tuple[float, bytes]] = {}
 
     def get(self, url: str) -> bytes:
@@ -114,19 +116,12 @@ class Certificates:
         if kept and kept[0] > time.monotonic():
             return kept[1]
         try:
-            with (
-                httpx.Client(follow_redirects=False, timeout=5.0, trust_env=False, transport=self._transport) as client,
-                client.stream("GET", url) as response,
-            ):
-                body = b""
-                for piece in response.iter_bytes():
-                    body += piece
-                    if len(body) > MAX_CERTIFICATE:
-                        raise Refused("the answer of SNS is too large")
-                if response.status_code != 200:
-                    raise Refused(f"SNS answered {response.status_code}")
-        except httpx.HTTPError as error:
+            response = self._client.get(url)
+        except (httpx.HTTPError, net.OutOfBounds, RefusedAddress) as error:
             raise Refused(f"SNS cannot be reached: {type(error).__name__}") from None
+        if response.status_code != 200:
+            raise Refused(f"SNS answered {response.status_code}")
+        body = response.content
         if url.endswith(".pem"):
             self._kept = {**dict(list(self._kept.items())[-7:]), url: (time.monotonic() + CERTIFICATE_SECONDS, body)}
         return body

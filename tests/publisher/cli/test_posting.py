@@ -41,7 +41,12 @@ def telegram(site: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv("FAKE_TELEGRAM_TOKEN", fake.token)
         options = {"base_url": fake.base, "chat": "@paper", "token": {"env": "FAKE_TELEGRAM_TOKEN"}}
         live = {"name": "tg", "kind": "telegram", "options": options}
-        write_site(site, audience=AUDIENCE, channels=[live, {"name": "x", "kind": "x", "dry_run": True}])
+        write_site(
+            site,
+            audience=AUDIENCE,
+            channels=[live, {"name": "x", "kind": "x", "dry_run": True}],
+            net={"allow_private": ["127.0.0.1"]},
+        )
         yield fake
 
 

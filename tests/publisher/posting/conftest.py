@@ -60,6 +60,7 @@ class Site:
     fakes: dict[str, Fake]
     clock: Clock
     tables: dict[str, dict[str, Any]]
+    private: list[str] = field(default_factory=lambda: ["127.0.0.0/8"])
 
     @property
     def settings(self) -> Settings:
@@ -68,7 +69,9 @@ class Site:
             for name, fake in self.fakes.items()
         ]
         publication = {"title": "The Paper", "base_url": "https://paper.example.org"}
-        return factories.settings(self.path, publication=publication, channels=channels)
+        return factories.settings(
+            self.path, publication=publication, channels=channels, net={"allow_private": self.private}
+        )
 
     def connect(self) -> None:
         """Let every channel be seen while there is nothing to post."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from publisher.settings import load_settings
 from publisher.settings.renamed import rename
 
 RENAMED = {"websub.allow": "net.allow", "feed.size": "feed.length"}
@@ -24,3 +25,12 @@ def test_a_file_with_todays_names_is_left_alone():
     raw = {"net": {"allow": []}, "feed": "not a table"}
     assert rename(raw, RENAMED) == []
     assert raw == {"net": {"allow": []}, "feed": "not a table"}
+
+
+def test_the_networks_of_websub_are_those_of_every_request_now(tmp_path, caplog):
+    (tmp_path / "publication.toml").write_text(
+        '[publication]\ntitle = "T"\nbase_url = "https://t.example"\n[sender]\naddress = "t@t.example"\n'
+        '[websub]\nallow_addresses = ["10.1.0.0/16"]\n'
+    )
+    assert load_settings(tmp_path, {}).net.allow_private == ("10.1.0.0/16",)
+    assert "websub.allow_addresses is called net.allow_private now" in caplog.text

@@ -97,8 +97,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(tmp_path):
-    def make(**values) -> Settings:
-        return factories.settings(tmp_path, websub={"allow_addresses": ["127.0.0.0/8"], **values})
+    def make(allow_private=("127.0.0.0/8",), **values) -> Settings:
+        return factories.settings(tmp_path, net={"allow_private": allow_private}, websub=values)
 
     return make
 
@@ -305,7 +305,7 @@ def test_other_hubs_are_told_of_each_changed_feed_and_again_if_they_fail(setting
 
 
 def test_no_request_goes_to_a_private_address_unless_the_settings_allow_it(settings, store, clock, neighbour):
-    hub = Hub(settings(allow_addresses=[], hubs=[f"{neighbour.url}/hub"]), store, clock)
+    hub = Hub(settings(allow_private=[], hubs=[f"{neighbour.url}/hub"]), store, clock)
     hub.ask(f"{neighbour.url}/subscriber")
     hub.ask("http://169.254.169.254/latest/meta-data")
     hub.ask("http://[::ffff:10.0.0.1]/")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from publisher import net
 from publisher.mail.feedback.webhooks import Refused
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
@@ -105,10 +106,10 @@ def test_a_certificate_is_fetched_once_and_never_through_a_redirect() -> None:
         if request.url.path == "/moved.pem":
             return httpx.Response(302, headers={"location": "https://evil.example/"})
         if request.url.path == "/large.pem":
-            return httpx.Response(200, content=b"x" * 100_000)
+            raise net.OutOfBounds("the answer is larger than 65536 bytes")
         return httpx.Response(200, content=b"pem")
 
-    certificates = webhooks.Certificates(httpx.MockTransport(answer))
+    certificates = webhooks.Certificates(httpx.Client(transport=httpx.MockTransport(answer)))
     base = "https://sns.eu-west-1.amazonaws.com"
     assert certificates.get(f"{base}/a.pem") == certificates.get(f"{base}/a.pem") == b"pem"
     for name in ("moved", "large"):
