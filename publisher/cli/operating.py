@@ -16,9 +16,10 @@ from rich.text import Text
 from publisher import delivery
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.delivery import Settlement
-from publisher.errors import DeliveryError
-from publisher.model import EditionStatus
-from publisher.pipeline.operating import EditionStanding, find_edition, in_doubt, settle, standings
+from publisher.pipeline.operating import EditionStanding, act, find_edition, in_doubt, settle, standings
+
+#: Doubts that are listed, or settled by one command.
+MAX_DOUBTS = 1_000_000
 
 EditionArgument = Annotated[str, typer.Argument(help="digest:number, a number where there is one digest, or latest.")]
 
@@ -73,7 +74,7 @@ def _picture(found: list[EditionStanding]) -> Any:
         )
         if one.complaints.level:
             told = one.complaints
-            shown = f"{told.complaints} of {told.delivered} readers called it spam ({told.rate:.2%})"
+            shown = f"{told.complaints} of {told.delivered} subscribers called it spam ({told.rate:.2%})"
             notes.append(Text(f"{one.name}: {shown}", style="red" if told.level == "stop" else "yellow"))
         if watched.reason:
             notes.append(Text(f"{one.name}: {watched.reason}", style="yellow"))
@@ -149,14 +150,16 @@ def pause(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Stop sending an edition for now; acts within two seconds."""
     with opened(directory) as site:
         one = find_edition(site, edition)
-        _done(delivery.pause(site.store, one.id), one, "paused", EditionStatus.SENDING)
+        act(site, one, "pause")
+        console.print(f"{one.name} paused")
 
 
 def resume(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Go on sending a paused edition."""
     with opened(directory) as site:
         one = find_edition(site, edition)
-        _done(delivery.resume(site.store, one.id), one, "goes on", EditionStatus.PAUSED)
+        act(site, one, "resume")
+        console.print(f"{one.name} goes on")
 
 
 def cancel(
@@ -170,14 +173,15 @@ def cancel(
         pending = one.watched.account.pending
         if not yes:
             typer.confirm(f"{one.name}: {pending} subscribers will not get it. Cancel it for good?", abort=True)
-        _done(delivery.cancel(site.store, one.id), one, "is cancelled", EditionStatus.SENDING)
+        act(site, one, "cancel")
+        console.print(f"{one.name} is cancelled")
 
 
 def retry(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Try every failed delivery of an edition once more."""
     with opened(directory) as site:
         one = find_edition(site, edition)
-        console.print(f"{one.name}: {delivery.retry_failed(site.store, one.id, now=site.now())} are tried again")
+        console.print(f"{one.name}: {act(site, one, 'retry')} are tried again")
 
 
 def doubts(
@@ -193,10 +197,11 @@ def doubts(
     """List the messages whose fate is unknown, or settle them by hand."""
     with opened(directory) as site:
         one = find_edition(site, edition)
-        rows = [row for row in in_doubt(site, one.id) if not only or row[0] in only]
+        rows = [row for row in in_doubt(site, one.id, limit=MAX_DOUBTS) if not only or row[0] in only]
         if settle_as:
-            settle(site, [row[0] for row in rows], settle_as)
-            console.print(f"{one.name}: {len(rows)} settled as {settle_as}")
+            chosen = only or [row[0] for row in rows]
+            settle(site, chosen, settle_as)
+            console.print(f"{one.name}: {len(chosen)} settled as {settle_as}")
             return
     if json:
         print_json([{"id": row[0], "address": row[1], "reply": row[2]} for row in rows])
@@ -205,11 +210,3 @@ def doubts(
         console.print(f"{one.name}: nothing is in doubt")
     for number, address, reply in rows:
         console.print(f"{number}  {address}  {reply}", markup=False, soft_wrap=True)
-
-
-def _done(happened: bool, one: EditionStanding, word: str, needed: EditionStatus) -> None:
-    if not happened:
-        raise DeliveryError(
-            f"{one.name} is {one.watched.status.value}, not {needed.value}; nothing was changed", permanent=True
-        )
-    console.print(f"{one.name} {word}")

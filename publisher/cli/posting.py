@@ -14,6 +14,7 @@ from publisher.cli.lazily import new_app
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.pipeline import posting as use_cases
+from publisher.posting.by_hand import Decision
 from publisher.store import channels as channel_rows
 from publisher.store import posts
 
@@ -72,7 +73,7 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
 
 
 def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
-    standing = "dry run" if table.dry_run else "paused" if state and state.paused else "running"
+    standing = "dry run" if table.dry_run else "paused" if state and state.paused is not None else "running"
     return {
         "name": table.name,
         "kind": table.kind,
@@ -94,8 +95,7 @@ def ask(name: NameArgument, directory: SiteOption = HERE) -> None:
 def resume(name: NameArgument, directory: SiteOption = HERE) -> None:
     """Let a paused channel go on without asking it."""
     with opened(directory) as site:
-        posting.channel_table(site.settings, name)
-        posting.resume(site.store, name)
+        posting.resume(site.store, site.settings, name)
     console.print(f"{name} goes on", markup=False)
 
 
@@ -118,13 +118,11 @@ def unknown(directory: SiteOption = HERE, json: JsonOption = False) -> None:
 @channels.command("decide")
 def decide(
     post_id: Annotated[int, typer.Argument(help="The post's number, from masthead channels unknown.")],
-    outcome: Annotated[str, typer.Argument(help="published, failed, or send (it is not there: send it again).")],
+    outcome: Annotated[Decision, typer.Argument(help="published, failed, or send (it is not there: send it again).")],
     url: Annotated[str, typer.Option(help="Where it is published.")] = "",
     directory: SiteOption = HERE,
 ) -> None:
     """Say what became of a post that nobody else can tell, or have a failed one sent again."""
-    if outcome not in ("published", "failed", "send"):
-        raise typer.BadParameter("expected published, failed or send", param_hint="OUTCOME")
     with opened(directory) as site:
-        posting.decide(site.store, post_id, outcome, url=url, now=site.now_utc())  # type: ignore[arg-type]
+        posting.decide(site.store, post_id, outcome, url=url, now=site.now_utc())
     console.print(f"post {post_id}: {outcome}", markup=False)

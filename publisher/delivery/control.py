@@ -17,6 +17,8 @@ from publisher.store.deliveries import Audit
 from publisher.store.states import Event, State
 
 Settlement = Literal["sent", "failed", "resend"]
+#: Editions of which a delivery may be tried again.
+SENDABLE = (EditionStatus.SENDING, EditionStatus.PAUSED, EditionStatus.DONE)
 _EVENTS = {"sent": Event.SETTLED_SENT, "failed": Event.SETTLED_FAILED, "resend": Event.SETTLED_RESEND}
 
 
@@ -54,6 +56,8 @@ def settle(store: Store, delivery_id: int, how: Settlement, *, now: float) -> No
         row = deliveries.get(tx, delivery_id)
         if row is None or row.state != State.IN_DOUBT:
             raise DeliveryError(f"delivery {delivery_id} is not in doubt; masthead doubts lists those that are")
+        if how == "resend":
+            _refuse_unless_sent(tx, row.edition_id)
         reply = f"settled by hand: {how}; was: {row.reply or ''}"[:500]
         deliveries.apply(tx, delivery_id, _EVENTS[how], now=now, reply=reply)
         if how == "resend":
@@ -61,13 +65,25 @@ def settle(store: Store, delivery_id: int, how: Settlement, *, now: float) -> No
 
 
 def retry_failed(store: Store, edition_id: int, *, now: float) -> int:
-    """Try all failed deliveries of an edition once more; returns how many."""
+    """Try all failed deliveries of an edition once more; returns how many.
+
+    :raises DeliveryError: it is not being sent, or was cancelled.
+    """
     with store.begin() as tx:
+        _refuse_unless_sent(tx, edition_id)
         failed = deliveries.failed(tx, edition_id)
         for _, one in failed:
             deliveries.apply(tx, one, Event.RETRY_FAILED, now=now)
         _queue_again(tx, edition_id, failed, now=now)
         return len(failed)
+
+
+def _refuse_unless_sent(tx: Tx, edition_id: int) -> None:
+    """Nothing leaves of an edition before it is frozen, nor ever again once it is cancelled."""
+    found = editions.get(tx, edition_id)
+    if found is None or found.status not in SENDABLE:
+        state = "not there" if found is None else found.status.value
+        raise DeliveryError(f"the edition is {state}; nothing of it is sent", permanent=True)
 
 
 def _queue_again(tx: Tx, edition_id: int, placed: Sequence[tuple[int, int]], *, now: float) -> None:

@@ -1,17 +1,32 @@
-"""What an operator asks about editions, and does with them; each acts within two seconds on a running send."""
+"""What an operator asks about editions and does with them: the rules of the desk and of the commands.
+
+Each acts within two seconds on a running send.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from publisher import delivery
+from publisher.delivery import control
 from publisher.errors import DeliveryError
+from publisher.model import Edition, EditionStatus
 from publisher.pipeline.site import Site
-from publisher.store import deliveries
+from publisher.store import Tx, deliveries
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Progress as Watched
 from publisher.store.states import State
-from publisher.subscribers.feedback import NO_COMPLAINTS, ComplaintRate, complaint_rate
+from publisher.subscribers.feedback import ComplaintRate, complaint_rate
+
+Action = Literal["pause", "resume", "cancel", "retry"]
+#: The states an edition is in when this may be done with it.
+ALLOWED: dict[Action, tuple[EditionStatus, ...]] = {
+    "pause": (EditionStatus.SENDING,),
+    "resume": (EditionStatus.PAUSED,),
+    "cancel": (EditionStatus.DRAFT, EditionStatus.SCHEDULED, EditionStatus.SENDING, EditionStatus.PAUSED),
+    "retry": control.SENDABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +38,35 @@ class EditionStanding:
     number: int
     title: str
     watched: Watched
-    complaints: ComplaintRate = NO_COMPLAINTS
+    complaints: ComplaintRate
 
     @property
     def name(self) -> str:
         """As the commands take it."""
         return f"{self.digest}:{self.number}"
 
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What may be done with it now."""
+        status, failed = self.watched.status, self.watched.account.failed
+        return tuple(one for one, states in ALLOWED.items() if status in states and (one != "retry" or failed))
+
+
+def standing(site: Site, tx: Tx, edition: Edition) -> EditionStanding:
+    """How an edition is getting on."""
+    return _standing(site, tx, edition.id, edition.digest, edition.number, edition.title)
+
 
 def standings(site: Site, *, limit: int = 10) -> list[EditionStanding]:
     """The newest editions, newest first."""
     with site.store.read() as tx:
-        return [
-            EditionStanding(
-                row.id,
-                row.digest,
-                row.number,
-                row.title,
-                deliveries.watch(tx, row.id, now=site.now()),
-                complaint_rate(tx, site.settings, row.id),
-            )
-            for row in edition_rows.listing(tx, limit=limit)
-        ]
+        rows = edition_rows.listing(tx, limit=limit)
+        return [_standing(site, tx, row.id, row.digest, row.number, row.title) for row in rows]
+
+
+def _standing(site: Site, tx: Tx, edition_id: int, digest: str, number: int, title: str) -> EditionStanding:
+    watched = deliveries.watch(tx, edition_id, now=site.now())
+    return EditionStanding(edition_id, digest, number, title, watched, complaint_rate(tx, site.settings, edition_id))
 
 
 def find_edition(site: Site, name: str) -> EditionStanding:
@@ -67,12 +89,32 @@ def find_edition(site: Site, name: str) -> EditionStanding:
             raise DeliveryError(
                 f"no edition {name!r}; name one as digest:number (masthead status lists them)", permanent=True
             )
-        watched = deliveries.watch(tx, found.id, now=site.now())
-    return EditionStanding(found.id, found.digest, found.number, found.title, watched)
+        return standing(site, tx, found)
 
 
-def in_doubt(site: Site, edition_id: int, *, limit: int = 1000) -> list[tuple[int, str, str]]:
-    """``(delivery id, address, reply)`` of every message whose fate is unknown."""
+def act(site: Site, one: EditionStanding, action: Action) -> int:
+    """Pause, resume or cancel an edition, or try its failed deliveries again.
+
+    :returns: how many deliveries are tried again.
+    :raises DeliveryError: its state does not allow it; nothing was changed.
+    """
+    tried = 0
+    if action == "retry":
+        tried = delivery.retry_failed(site.store, one.id, now=site.now())
+        if not tried:
+            raise DeliveryError(f"{one.name}: no delivery failed, so none is tried again", permanent=True)
+    elif not {"pause": delivery.pause, "resume": delivery.resume, "cancel": delivery.cancel}[action](
+        site.store, one.id
+    ):
+        states = " or ".join(status.value for status in ALLOWED[action])
+        raise DeliveryError(
+            f"{one.name} is {one.watched.status.value}, not {states}; nothing was changed", permanent=True
+        )
+    return tried
+
+
+def in_doubt(site: Site, edition_id: int, *, limit: int) -> list[tuple[int, str, str]]:
+    """``(delivery id, address, reply)`` of messages whose fate is unknown."""
     with site.store.read() as tx:
         rows = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=limit)
     return [(row.id, row.address, row.reply or "") for row in rows]

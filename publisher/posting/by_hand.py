@@ -173,16 +173,22 @@ def try_channel(store: Store, settings: Settings, name: str, *, clock: Clock = u
     return line
 
 
-def decide(
-    store: Store, post_id: int, outcome: Literal["published", "failed", "send"], *, url: str = "", now: datetime
-) -> None:
+Decision = Literal["published", "failed", "send"]
+#: What a person may decide about a post, by its status.
+DECISIONS: dict[PostStatus, tuple[Decision, ...]] = {
+    PostStatus.UNKNOWN: ("published", "send", "failed"),
+    PostStatus.FAILED: ("send", "published"),
+}
+
+
+def decide(store: Store, post_id: int, outcome: Decision, *, url: str = "", now: datetime) -> None:
     """A person says what became of a post that nobody else can tell, or has a failed one sent again.
 
-    :raises ChannelError: the post is not in doubt and has not failed.
+    :raises ChannelError: the post is not in doubt and has not failed, or has failed already.
     """
     with store.begin() as tx:
         row = posts.by_id(tx, post_id)
-        if row is None or row.status not in (PostStatus.UNKNOWN, PostStatus.FAILED):
+        if row is None or outcome not in DECISIONS.get(PostStatus(row.status), ()):
             state = "not there" if row is None else row.status
             raise ChannelError(f"post {post_id} is {state}; only an unknown or failed post can be decided")
         if outcome == "published":
@@ -194,7 +200,11 @@ def decide(
             posts.change(tx, post_id, status=PostStatus.QUEUED, due=now.timestamp(), looks=0, attempts=0)
 
 
-def resume(store: Store, name: str) -> None:
-    """Let a paused channel go on without asking it."""
+def resume(store: Store, settings: Settings, name: str) -> None:
+    """Let a paused channel go on without asking it.
+
+    :raises SettingsError: there is no such channel.
+    """
+    channel_table(settings, name)
     with store.begin() as tx:
         channel_rows.change(tx, name, paused=None, wait_until=None, reason="")

@@ -122,11 +122,10 @@ def move(tx: Connection, edition_id: int, *came_from: EditionStatus, to: Edition
 
 
 def reopen(tx: Connection, edition_id: int) -> None:
-    """Send an edition again that is over, because a delivery of it is queued again."""
-    over = (EditionStatus.DONE.value, EditionStatus.CANCELLED.value)
+    """Send an edition again that is done, because a delivery of it is queued again; never one that was cancelled."""
     tx.execute(
         update(edition)
-        .where(edition.c.id == edition_id, edition.c.status.in_(over))
+        .where(edition.c.id == edition_id, edition.c.status == EditionStatus.DONE.value)
         .values(status=EditionStatus.SENDING.value, finished=None, reason="")
     )
 

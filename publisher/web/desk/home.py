@@ -21,8 +21,9 @@ from starlette.responses import Response
 import feeds
 from publisher.channels import share_links
 from publisher.model import Article
+from publisher.pipeline.operating import standing
 from publisher.store import articles as shelf
-from publisher.store import deliveries, editions, feed_readers, topics, websub
+from publisher.store import editions, feed_readers, topics, websub
 from publisher.web.desk import outbox, posts
 from publisher.web.desk.sending import progress_view
 from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
@@ -137,10 +138,10 @@ def edition_part(frame: Frame, root: str) -> dict[str, Any] | None:
         if edition is None:
             return None
         names = editions.composed(tx, edition.id, VARIANTS)
-        progress = deliveries.watch(tx, edition.id, now=frame.site.now())
+        one = standing(frame.site, tx, edition)
     view = edition_view(edition, root)
     view["desk"] = f"{root}/desk/editions/{edition.id}"
-    view["sending"] = progress_view(progress)
+    view["sending"] = progress_view(one)
     view["variants"] = [
         {"name": name or "everybody", "href": f"{root}{edition_mail_path(edition.id, name)}?framed"} for name in names
     ]

@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
+from zoneinfo import ZoneInfo
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -23,8 +24,11 @@ from starlette.responses import RedirectResponse, Response
 
 from publisher import posting
 from publisher.channels import BaseChannel, open_channel
-from publisher.errors import ChannelError, MastheadError
+from publisher.errors import ChannelError, MastheadError, SettingsError
 from publisher.model import Article, PostStatus
+from publisher.posting.by_hand import DECISIONS, Decision
+from publisher.posting.timing import month_start
+from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Tx, posts
 from publisher.store import channels as channel_rows
@@ -39,10 +43,10 @@ from publisher.web.frame.routes import PostForm
 ARTICLES = 2
 #: Posts that wait for a person, listed on the front page.
 WAITING = 20
-#: What a person may decide, by status: ``(outcome, label)``.
-DECISIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    PostStatus.UNKNOWN: (("published", "It was published"), ("send", "It was not: send it"), ("failed", "Leave it")),
-    PostStatus.FAILED: (("send", "Send again"),),
+#: What a decision is called on its button, by the post's status.
+LABELS: dict[PostStatus, dict[Decision, str]] = {
+    PostStatus.UNKNOWN: {"published": "It was published", "send": "It was not: send it", "failed": "Leave it"},
+    PostStatus.FAILED: {"send": "Send again", "published": "It is there"},
 }
 
 
@@ -54,16 +58,17 @@ def count_view(channel: BaseChannel, text: str) -> dict[str, Any]:
 
 def post_view(row: PostRow, channel: BaseChannel) -> dict[str, Any]:
     """A post that is on record."""
+    status = PostStatus(row.status)
     url = row.remote_url if re.match(r"https?://", row.remote_url) else ""
     return {
         "id": row.id,
-        "status": str(row.status),
+        "status": status.value,
         "reason": row.reason,
         "url": url,
         "price": row.price / 1e6,
         "texts": [count_view(channel, row.text)],
         "part": row.part + 1 if row.parts > 1 else None,
-        "decisions": [{"name": name, "label": label} for name, label in DECISIONS.get(row.status, ())],
+        "decisions": [{"name": name, "label": LABELS[status][name]} for name in DECISIONS.get(status, ())],
     }
 
 
@@ -82,12 +87,14 @@ def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel
     }
 
 
-def channel_view(tx: Tx, table: ChannelSettings, channel: BaseChannel, now: datetime) -> dict[str, Any]:
+def channel_view(
+    tx: Tx, settings: Settings, table: ChannelSettings, channel: BaseChannel, now: datetime
+) -> dict[str, Any]:
     """One channel: is it running, what has it done, what does it cost."""
     state = channel_rows.get(tx, table.name)
     counts = posts.counts(tx).get(table.name, {})
     waits = state.wait_until if state else None
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+    month = month_start(now, ZoneInfo(settings.publication.timezone)).timestamp()
     cap = channel.monthly_cap / 1e6
     return {
         "name": table.name,
@@ -108,7 +115,7 @@ def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, Any]:
     channels, broken = _open_all(frame)
     now = frame.site.now_utc()
     with frame.site.store.read() as tx:
-        states = [channel_view(tx, table, channel, now) for table, channel in channels]
+        states = [channel_view(tx, frame.site.settings, table, channel, now) for table, channel in channels]
         recorded = {article.id: posts.newest(tx, article_id=article.id) for article in newest[:ARTICLES]}
         waiting = posts.of_status(tx, PostStatus.UNKNOWN, limit=WAITING)
     by_name = {table.name: channel for table, channel in channels}
@@ -148,21 +155,20 @@ def _open_all(frame: Frame) -> tuple[list[tuple[ChannelSettings, BaseChannel]], 
 
 def decide(frame: Frame, request: Request, form: FormData) -> Response:
     given, outcome = request.path_params["id"], request.path_params["outcome"]
-    if not re.fullmatch(r"[0-9]{1,18}", given) or outcome not in ("published", "failed", "send"):
+    if not re.fullmatch(r"[0-9]{1,18}", given) or outcome not in get_args(Decision):
         raise HTTPException(404)
     try:
-        decided = cast(Literal["published", "failed", "send"], outcome)
-        posting.decide(frame.site.store, int(given), decided, now=frame.site.now_utc())
+        posting.decide(frame.site.store, int(given), cast(Decision, outcome), now=frame.site.now_utc())
     except ChannelError as error:
         return problems.problem(frame, request, 409, what="That is decided already", todo=str(error))
     return RedirectResponse(f"{root_of(request)}/#posts", 303)
 
 
 def resume(frame: Frame, request: Request, form: FormData) -> Response:
-    name = request.path_params["name"]
-    if name not in {table.name for table in frame.site.settings.channels}:
-        raise HTTPException(404)
-    posting.resume(frame.site.store, name)
+    try:
+        posting.resume(frame.site.store, frame.site.settings, request.path_params["name"])
+    except SettingsError:
+        raise HTTPException(404) from None
     return RedirectResponse(f"{root_of(request)}/#posts", 303)
 
 

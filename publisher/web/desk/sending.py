@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from publisher import delivery
-from publisher.delivery.control import Settlement
+from publisher.delivery import Settlement
 from publisher.errors import DeliveryError
 from publisher.model import EditionStatus
+from publisher.pipeline import operating
+from publisher.pipeline.operating import Action, EditionStanding, standing
 from publisher.store import deliveries, editions, tracking
-from publisher.store.deliveries import Account, Progress
+from publisher.store.deliveries import Account
 from publisher.store.states import State
-from publisher.subscribers import feedback
 from publisher.subscribers.feedback import ComplaintRate
 from publisher.web.frame import problems
 from publisher.web.frame.access import DESK
@@ -37,15 +37,12 @@ from publisher.web.site.editions import edition_view
 
 #: Doubts listed on one page.
 DOUBTS = 100
-#: What may be done with an edition, by its status: ``(action, label)``.
-ACTIONS: dict[EditionStatus, tuple[tuple[str, str], ...]] = {
-    EditionStatus.DRAFT: (("cancel", "Cancel this edition"),),
-    EditionStatus.SCHEDULED: (("cancel", "Cancel this edition"),),
-    EditionStatus.FREEZING: (),
-    EditionStatus.SENDING: (("pause", "Pause"), ("cancel", "Cancel for good")),
-    EditionStatus.PAUSED: (("resume", "Resume"), ("cancel", "Cancel for good")),
-    EditionStatus.DONE: (),
-    EditionStatus.CANCELLED: (),
+#: What is written on the button of each action.
+LABELS: dict[Action, str] = {
+    "pause": "Pause",
+    "resume": "Resume",
+    "cancel": "Cancel for good",
+    "retry": "Try the failed ones again",
 }
 TERMS = (
     ("sent", "sent"),
@@ -76,12 +73,9 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def progress_view(progress: Progress) -> dict[str, Any]:
+def progress_view(one: EditionStanding) -> dict[str, Any]:
     """How an edition is getting on, as templates show it."""
-    status = progress.status
-    actions = [{"name": name, "label": label} for name, label in ACTIONS[status]]
-    if progress.account.failed and status in (EditionStatus.SENDING, EditionStatus.PAUSED, EditionStatus.DONE):
-        actions.append({"name": "retry", "label": "Try the failed ones again"})
+    progress, status = one.watched, one.watched.status
     return {
         "status": status.value,
         "reason": progress.reason,
@@ -90,8 +84,9 @@ def progress_view(progress: Progress) -> dict[str, Any]:
         "eta": duration(progress.eta) if progress.eta is not None else None,
         "deferred": progress.deferred,
         "deferrals": [{"domain": domain, "number": number} for domain, number in progress.deferrals],
-        "actions": actions,
+        "actions": [{"name": name, "label": LABELS[name]} for name in one.actions],
         "in_doubt": progress.account.in_doubt,
+        "complaints": complaint_view(one.complaints),
     }
 
 
@@ -129,17 +124,15 @@ def edition_page(frame: Frame, request: Request) -> Response:
         edition = editions.get(tx, edition_id)
         if edition is None:
             raise HTTPException(404)
-        progress = deliveries.watch(tx, edition_id, now=frame.site.now())
+        one = standing(frame.site, tx, edition)
         doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=DOUBTS)
         said = deliveries.replies(tx, edition_id)
-        complaints = feedback.complaint_rate(tx, frame.site.settings, edition_id)
         counted = tracking.of_edition(tx, edition_id)
     values = {
         "title": f"{edition.title} · No. {edition.number}",
         "robots": "noindex",
         "token": frame.token.value,
-        "edition": edition_view(edition, root_of(request)) | {"sending": progress_view(progress)},
-        "complaints": complaint_view(complaints),
+        "edition": edition_view(edition, root_of(request)) | {"sending": progress_view(one)},
         "tallies": tally_view(counted),
         "doubts": [
             {"id": row.id, "address": row.address, "attempts": row.attempts, "reply": row.reply or ""} for row in doubts
@@ -150,40 +143,34 @@ def edition_page(frame: Frame, request: Request) -> Response:
 
 
 def act(frame: Frame, request: Request, form: FormData) -> Response:
+    """Pause, resume, cancel, or try again what failed."""
     edition_id, action = _number(request), request.path_params["action"]
-    if action == "pause":
-        done = delivery.pause(frame.site.store, edition_id)
-    elif action == "resume":
-        done = delivery.resume(frame.site.store, edition_id)
-    elif action == "cancel":
-        done = delivery.cancel(frame.site.store, edition_id)
-    elif action == "retry":
-        done = delivery.retry_failed(frame.site.store, edition_id, now=frame.site.now()) > 0
-    else:
+    if action not in get_args(Action):
         raise HTTPException(404)
-    if not done:
-        return problems.problem(
-            frame,
-            request,
-            409,
-            what="That came too late",
-            todo="The edition is in another state by now: go back and reload the page.",
-        )
+    with frame.site.store.read() as tx:
+        edition = editions.get(tx, edition_id)
+        one = standing(frame.site, tx, edition) if edition is not None else None
+    if one is None:
+        raise HTTPException(404)
+    try:
+        operating.act(frame.site, one, cast(Action, action))
+    except DeliveryError as error:
+        todo = f"{error}. Go back and reload the page."
+        return problems.problem(frame, request, 409, what="That came too late", todo=todo)
     return _back(request, form, edition_id)
 
 
 def settle(frame: Frame, request: Request, form: FormData) -> Response:
+    """Decide what became of a message in doubt."""
     delivery_id, how = _number(request), request.path_params["how"]
-    if how not in ("sent", "failed", "resend"):
-        raise HTTPException(404)
     with frame.site.store.read() as tx:
         row = deliveries.get(tx, delivery_id)
-    if row is None:
+    if row is None or how not in get_args(Settlement):
         raise HTTPException(404)
     try:
-        delivery.settle(frame.site.store, delivery_id, cast(Settlement, how), now=frame.site.now())
+        operating.settle(frame.site, [delivery_id], cast(Settlement, how))
     except DeliveryError as error:
-        return problems.problem(frame, request, 409, what="That is settled already", todo=str(error))
+        return problems.problem(frame, request, 409, what="That cannot be settled", todo=str(error))
     return _back(request, form, row.edition_id)
 
 
