@@ -1,4 +1,4 @@
-"""What ``Accept-Language`` lets one guess: a time zone and a language; the subscriber sees and changes both."""
+"""The time zone that ``Accept-Language`` lets one guess; the subscriber sees it and changes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 
 from babel.core import get_global
 
-from publisher.subscribers.preferences.languages import LANGUAGES
 from publisher.subscribers.preferences.zones import zone_names
 
 
@@ -48,13 +47,3 @@ _ONE_CLOCK = {"DE": "Europe/Berlin", "ES": "Europe/Madrid", "PT": "Europe/Lisbon
 
 def _home_of(language: str) -> str:
     return _HOMES.get(language, "")
-
-
-def guess_language(accept_language: str, default: str) -> str:
-    """The first language of the browser that we speak, else ``default``'s if we speak that, else English."""
-    for part in accept_language[:200].split(","):
-        primary = part.partition(";")[0].strip().replace("_", "-").partition("-")[0].lower()
-        if primary in LANGUAGES:
-            return primary
-    primary = default.partition("-")[0].lower()
-    return primary if primary in LANGUAGES else "en"

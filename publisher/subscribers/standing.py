@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from publisher.rendering.words import languages
 from publisher.settings import Settings
 from publisher.store import Store, Tx, consent, planning, subscribers, topics, tracking
 from publisher.store.subscribers import SubscriberRow, SubscriberStatus
@@ -27,6 +28,7 @@ def offered(tx: Tx, settings: Settings) -> Offered:
         sections=tuple(topic.name for topic in topics.listing(tx, "section")),
         tags=tuple(topic.name for topic in topics.listing(tx, "tag")[:60]),
         authors=tuple(topic.name for topic in topics.listing(tx, "author")[:60]),
+        language=languages(settings.directory),
     )
 
 

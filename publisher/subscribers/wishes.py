@@ -161,7 +161,7 @@ def wishes_from_columns(row: Mapping[str, Any], digests: Names, *, now: float) -
 def wishes_from_cells(row: Mapping[str, str]) -> Wishes | None:
     """The preferences in a row of our CSV; ``None`` when it holds none. An empty cell means the default.
 
-    :raises Unusable: a cell cannot be used; the message names it.
+    :raises ValueError: a cell cannot be used; the message names it.
     """
     values: dict[str, Any] = {}
     for name, kind, _ in preferences():
@@ -170,7 +170,7 @@ def wishes_from_cells(row: Mapping[str, str]) -> Wishes | None:
             try:
                 values[name] = _from_cell(kind, text)
             except Unusable as error:
-                raise Unusable(f"{name} = {text[:40]!r}: {error}") from None
+                raise ValueError(f"{name} = {text[:40]!r}: {error}") from None
     return Wishes(**values) if values else None
 
 
@@ -181,13 +181,13 @@ def _from_cell(kind: Kind[Any], text: str) -> Any:
 
 def read_wishes(
     raw: Mapping[str, Sequence[str]], offered: Offered, start: Wishes, *, today: date | None = None
-) -> tuple[Wishes, dict[str, str]]:
+) -> tuple[Wishes, dict[str, Unusable]]:
     """``start`` with what ``raw`` asks for; and a problem by field name for what cannot be used.
 
     :param raw: field name to its values, all text, from outside. A field of boxes counts as given when its marker
         ``<name>_shown`` is given too: an HTML form says nothing of boxes that are not ticked.
     """
-    problems: dict[str, str] = {}
+    problems: dict[str, Unusable] = {}
     values: dict[str, Any] = {}
     for name, kind, _ in preferences():
         held = getattr(start, name)
@@ -197,5 +197,5 @@ def read_wishes(
                 day = today or datetime.now(UTC).date()
                 values[name] = kind.read(raw.get(name), held, getattr(offered, name, ()), day)
             except Unusable as error:
-                problems[name] = str(error)
+                problems[name] = error
     return Wishes(**values), problems

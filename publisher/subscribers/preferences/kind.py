@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -18,17 +19,39 @@ Keeper = Literal["subscription", "subscriber", "digests"]
 
 
 class Unusable(ValueError):
-    """A value from outside that cannot be used; the text tells the person what is expected."""
+    """A value from outside that cannot be used; the text tells the person what is expected.
+
+    :param key: of the text among the words of forms, ``form.problems.<key>``.
+    :param text: the same in English, with places such as ``{lowest}`` for ``values``.
+    """
+
+    def __init__(self, key: str, text: str, **values: str | int) -> None:
+        super().__init__(_filled(text, values))
+        self.key = key
+        self.values = values
+
+    def said(self, labels: Mapping[str, str]) -> str:
+        """The text in the words of a page; English where they lack it."""
+        words = labels.get(f"problems.{self.key}")
+        return str(self) if words is None else _filled(words, self.values)
+
+
+def _filled(text: str, values: Mapping[str, str | int]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), text)
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What a subscriber may choose from, by the preference's name; names as they are shown."""
+    """What a subscriber may choose from, by the preference's name; names as they are shown.
+
+    :param language: a language's own name, by its tag.
+    """
 
     digests: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
+    language: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +73,8 @@ class Showing:
 
     :param locale: of the page, for the names of days.
     :param titles: how a digest is called, by name.
-    :param labels: words of the page by ``<preference>``, ``<preference>_hint`` and ``<preference>_<value>``, in
-        place of those of the declaration.
+    :param labels: words of the page by ``<preference>``, ``<preference>_hint`` and ``choices.<preference>.<value>``,
+        in place of those of the declaration.
     """
 
     offered: Offered
@@ -84,7 +107,7 @@ class Kind(Generic[T]):
         """
         raise NotImplementedError
 
-    def read(self, given: Sequence[str] | None, held: T, offered: Sequence[str], today: date) -> T:
+    def read(self, given: Sequence[str] | None, held: T, offered: Collection[str], today: date) -> T:
         """The value that a form or JSON asks for.
 
         :param given: the texts of the field; ``None`` when its boxes were shown and none was ticked.

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from publisher.lib.languages import is_language_tag
 from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Keeper, Showing, Text, Unusable
-
-#: Languages that the frame of a digest and our notices speak.
-LANGUAGES = {
-    "en": "English",
-    "it": "Italiano",
-    "de": "Deutsch",
-    "es": "Español",
-    "fr": "Français",
-    "ar": "العربية",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +17,13 @@ class Language(Text[str]):
 
     keeper: Keeper = "subscriber"
 
-    def parse(self, text: str) -> str:
-        if text in LANGUAGES or text == "":
+    def read(self, given: Sequence[str] | None, held: str, offered: Collection[str], today: date) -> str:
+        text = given[0] if given else held
+        if text in offered or text in ("", held):
             return text
-        raise Unusable("Choose a language from the list.")
+        raise Unusable("language", "Choose a language from the list.")
 
-    def parse_cell(self, text: str) -> str:
+    def parse(self, text: str) -> str:
         return text if is_language_tag(text) else ""
 
     def from_json(self, data: Any) -> str:
@@ -40,4 +33,4 @@ class Language(Text[str]):
         return str(stored)
 
     def choices(self, name: str, value: str, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:
-        return tuple(Choice(tag, called, tag == value) for tag, called in LANGUAGES.items())
+        return tuple(Choice(tag, called, tag == value) for tag, called in showing.offered.language.items())

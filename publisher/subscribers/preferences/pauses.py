@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -19,19 +19,21 @@ class PauseEnd(Kind[date | None]):
 
     control: ClassVar[Control] = "date"
 
-    def read(self, given: Sequence[str] | None, held: date | None, offered: Sequence[str], today: date) -> date | None:
+    def read(
+        self, given: Sequence[str] | None, held: date | None, offered: Collection[str], today: date
+    ) -> date | None:
         day = self.parse(given[0] if given else "")
         if day is None or day <= today:
             return None
         if (day - today).days > MAX_PAUSE_DAYS:
-            raise Unusable("At most a year from now; to stop for good, unsubscribe.")
+            raise Unusable("paused_too_long", "At most a year from now; to stop for good, unsubscribe.")
         return day
 
     def parse(self, text: str) -> date | None:
         try:
             return date.fromisoformat(text.strip()) if text.strip() else None
         except ValueError:
-            raise Unusable("A date such as 2027-01-31 is expected.") from None
+            raise Unusable("paused_until", "A date such as 2027-01-31 is expected.") from None
 
     def to_json(self, value: date | None) -> Json:
         return value.isoformat() if value else None

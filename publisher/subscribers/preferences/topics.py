@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ class Topics(Kind[tuple[str, ...]]):
     control: ClassVar[Control] = "boxes"
 
     def read(
-        self, given: Sequence[str] | None, held: tuple[str, ...], offered: Sequence[str], today: date
+        self, given: Sequence[str] | None, held: tuple[str, ...], offered: Collection[str], today: date
     ) -> tuple[str, ...]:
         known: dict[str, str] = {}
         for name in (*offered, *held):
@@ -68,11 +68,11 @@ class Digests(Topics):
     keeper: Keeper = "digests"
 
     def read(
-        self, given: Sequence[str] | None, held: tuple[str, ...], offered: Sequence[str], today: date
+        self, given: Sequence[str] | None, held: tuple[str, ...], offered: Collection[str], today: date
     ) -> tuple[str, ...]:
         chosen = super().read(given, held, offered, today)
         if given is not None and not chosen and offered:
-            raise Unusable("Choose at least one.")
+            raise Unusable("digests", "Choose at least one.")
         return chosen
 
     def choices(self, name: str, value: tuple[str, ...], showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
@@ -37,11 +37,12 @@ class OneOf(Text[T]):
         for value, _ in self.values:
             if str(value) == text:
                 return value
-        raise Unusable("Choose one of: " + ", ".join(str(value) for value, _ in self.values) + ".")
+        raise Unusable("choice", "Choose one of: {choices}.", choices=", ".join(str(value) for value, _ in self.values))
 
     def choices(self, name: str, value: T, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:
         return tuple(
-            Choice(str(one), showing.labels.get(f"{name}_{one}", label), one == value) for one, label in self.values
+            Choice(str(one), showing.labels.get(f"choices.{name}.{one}", label), one == value)
+            for one, label in self.values
         )
 
 
@@ -61,7 +62,9 @@ class Number(Kind[int]):
     def parse(self, text: str) -> int:
         if re.fullmatch(r"[0-9]{1,9}", text) and self.lowest <= int(text) <= self.highest:
             return int(text)
-        raise Unusable(f"A number from {self.lowest} to {self.highest} is expected.")
+        raise Unusable(
+            "number", "A number from {lowest} to {highest} is expected.", lowest=self.lowest, highest=self.highest
+        )
 
     def to_json(self, value: int) -> Json:
         return value
@@ -101,7 +104,7 @@ class Flag(Kind[bool]):
     yes: str = ""
     control: ClassVar[Control] = "checkbox"
 
-    def read(self, given: Sequence[str] | None, held: bool, offered: Sequence[str], today: date) -> bool:
+    def read(self, given: Sequence[str] | None, held: bool, offered: Collection[str], today: date) -> bool:
         return False if given is None else super().read(given, held, offered, today)
 
     def parse(self, text: str) -> bool:
@@ -110,7 +113,7 @@ class Flag(Kind[bool]):
             return True
         if word in ("0", "false", "no", "off"):
             return False
-        raise Unusable("true or false is expected.")
+        raise Unusable("flag", "true or false is expected.")
 
     def to_json(self, value: bool) -> Json:
         return value
@@ -125,4 +128,4 @@ class Flag(Kind[bool]):
         return bool(stored)
 
     def choices(self, name: str, value: bool, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:
-        return (Choice("1", showing.labels.get(f"{name}_1", self.yes), value),)
+        return (Choice("1", showing.labels.get(f"choices.{name}.1", self.yes), value),)

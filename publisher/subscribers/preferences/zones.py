@@ -40,7 +40,7 @@ class Zone(Text[str]):
     def parse(self, text: str) -> str:
         if text in _zones():
             return text
-        raise Unusable("Choose a time zone from the list, such as Europe/Rome.")
+        raise Unusable("timezone", "Choose a time zone from the list, such as Europe/Rome.")
 
     def from_json(self, data: Any) -> str:
         return str(data)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from publisher.rendering.words import locale_of
+from publisher.rendering.words import Words, locale_of
 from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Offered, Showing
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, preferences
@@ -42,6 +42,11 @@ class Field:
 class Group:
     name: str
     fields: tuple[Field, ...]
+
+
+def form_words(words: Words) -> dict[str, str]:
+    """The words of the form, by what comes after ``form.`` in the files of words."""
+    return {key.removeprefix("form."): one.form() for key, one in words.phrases.items() if key.startswith("form.")}
 
 
 def wishes_form(

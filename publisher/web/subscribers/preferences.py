@@ -21,10 +21,12 @@ from starlette.responses import Response
 
 from publisher.delivery import wait_until_clear
 from publisher.lib import links
+from publisher.lib.languages import looked_up
 from publisher.lib.tokens import Purpose
+from publisher.rendering.words import ENGLISH
 from publisher.store.subscribers import SubscriberStatus
 from publisher.subscribers import personal_data, personal_links, standing
-from publisher.subscribers.guesses import guess_language
+from publisher.subscribers.preferences.kind import Unusable
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, read_wishes
 from publisher.web.frame.access import by_token
@@ -63,7 +65,7 @@ def _show_preferences(
     found: Standing,
     *,
     wishes: Wishes | None = None,
-    problems: Mapping[str, str] | None = None,
+    problems: Mapping[str, Unusable] | None = None,
     saved: bool = False,
 ) -> Response:
     now = frame.site.now_utc()
@@ -73,7 +75,7 @@ def _show_preferences(
         due = standing.next_due(tx, found.subscriber.id)
     shown = wishes or found.wishes
     language = frame.publication.language
-    shown = replace(shown, language=shown.language or guess_language("", language))
+    shown = replace(shown, language=shown.language or looked_up(language, offered.language) or ENGLISH)
     action = f"/preferences/{request.path_params['token']}"
     leave = links.unsubscribe_url("", personal_links.keyring_of(frame.site.store), found.subscriber.id)
     values = {
@@ -85,10 +87,10 @@ def _show_preferences(
             offered,
             titles=titles(frame),
             language=language,
-            labels={"tracking_1": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)]},
+            labels={"choices.tracking.1": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)]},
             leave_out=() if counted.on else ("tracking",),
         ),
-        "problems": dict(problems or {}),
+        "problems": {name: one.said({}) for name, one in (problems or {}).items()},
         "saved": saved,
         "active": found.subscriber.status is SubscriberStatus.CONFIRMED and bool(found.wishes.digests),
         "suppressed": SUPPRESSED.get(found.suppressed, SUPPRESSED_OTHERWISE) if found.suppressed else "",

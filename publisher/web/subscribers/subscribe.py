@@ -25,9 +25,12 @@ from starlette.responses import JSONResponse, Response
 
 from publisher.errors import BadAddress
 from publisher.lib.addresses import Address, parse_address
+from publisher.lib.languages import looked_up, negotiated
 from publisher.lib.tokens import Purpose
+from publisher.rendering.words import ENGLISH
 from publisher.subscribers import standing, subscribing
-from publisher.subscribers.guesses import guess_language, guess_zone
+from publisher.subscribers.guesses import guess_zone
+from publisher.subscribers.preferences.kind import Offered, Unusable
 from publisher.subscribers.subscribing import Outcome
 from publisher.subscribers.wishes import Wishes, read_wishes
 from publisher.web.frame.access import ANYBODY, by_token
@@ -54,31 +57,36 @@ TAKEN = (
 LATER = ("Too many requests today", "Many requests came from your network today. Please try again tomorrow.")
 
 
-def _first_wishes(frame: Frame, request: Request) -> Wishes:
+def _first_wishes(frame: Frame, request: Request, offered: Offered) -> Wishes:
     accepted = request.headers.get("accept-language", "")
     publication = frame.publication
     return Wishes(
         digests=(frame.site.settings.digests[0].name,),
         timezone=guess_zone(accepted, publication.timezone),
-        language=guess_language(accepted, publication.language),
+        language=negotiated(accepted, offered.language, looked_up(publication.language, offered.language) or ENGLISH),
     )
 
 
 def form_page(frame: Frame, request: Request) -> Response:
-    return _show_form(frame, request, _first_wishes(frame, request), guess=True)
+    offered = _offered(frame)
+    return _show_form(frame, request, _first_wishes(frame, request, offered), offered, guess=True)
+
+
+def _offered(frame: Frame) -> Offered:
+    with frame.site.store.read() as tx:
+        return standing.offered(tx, frame.site.settings)
 
 
 def _show_form(
     frame: Frame,
     request: Request,
     wishes: Wishes,
+    offered: Offered,
     *,
     address: str = "",
-    problems: Mapping[str, str] | None = None,
+    problems: Mapping[str, Unusable] | None = None,
     guess: bool = False,
 ) -> Response:
-    with frame.site.store.read() as tx:
-        offered = standing.offered(tx, frame.site.settings)
     form = wishes_form(wishes, offered, titles=titles(frame), language=frame.publication.language, signup=True)
     values = {
         "title": "Subscribe",
@@ -89,7 +97,7 @@ def _show_form(
         "form": form,
         "guess": guess,
         "tomorrow": (frame.site.now_utc().date() + timedelta(days=1)).isoformat(),
-        "problems": dict(problems or {}),
+        "problems": {name: one.said({}) for name, one in (problems or {}).items()},
         "zone_script": SCRIPT_PATH,
     }
     response = frame.page(request, "web/subscribe.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
@@ -98,17 +106,19 @@ def _show_form(
 
 
 def _read(
-    frame: Frame, request: Request, raw: Mapping[str, Sequence[str]]
-) -> tuple[Address | None, Wishes, dict[str, str]]:
-    with frame.site.store.read() as tx:
-        offered = standing.offered(tx, frame.site.settings)
-    wishes, problems = read_wishes(raw, offered, _first_wishes(frame, request))
+    frame: Frame, request: Request, raw: Mapping[str, Sequence[str]], offered: Offered
+) -> tuple[Address | None, Wishes, dict[str, Unusable]]:
+    wishes, problems = read_wishes(raw, offered, _first_wishes(frame, request, offered))
     text = (raw.get("address") or [""])[0]
     try:
         return parse_address(text), wishes, problems
     except BadAddress as error:
         said = str(error) if text.strip() else "it is empty"
-        return None, wishes, {"address": f"This is not an e-mail address: {said}.", **problems}
+        return (
+            None,
+            wishes,
+            {"address": Unusable("address", "This is not an e-mail address: {why}.", why=said), **problems},
+        )
 
 
 def _ask(frame: Frame, request: Request, address: Address, wishes: Wishes, raw: Mapping[str, Sequence[str]]) -> Outcome:
@@ -120,9 +130,11 @@ def _ask(frame: Frame, request: Request, address: Address, wishes: Wishes, raw: 
 
 def subscribe(frame: Frame, request: Request, form: FormData) -> Response:
     raw = texts(form)
-    address, wishes, problems = _read(frame, request, raw)
+    offered = _offered(frame)
+    address, wishes, problems = _read(frame, request, raw, offered)
     if address is None or problems:
-        return _show_form(frame, request, wishes, address=(raw.get("address") or [""])[0][:254], problems=problems)
+        typed = (raw.get("address") or [""])[0][:254]
+        return _show_form(frame, request, wishes, offered, address=typed, problems=problems)
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
         return problem(frame, request, 429, what=LATER[0], todo=LATER[1])
@@ -144,9 +156,10 @@ def subscribe_json(frame: Frame, request: Request, body: bytes) -> Response:
     if not isinstance(data, dict):
         return reply(400, error="This is not a JSON object", todo='Send {"address": "…"}.')
     raw = {name: _as_texts(value) for name, value in list(data.items())[:100]}
-    address, wishes, problems = _read(frame, request, raw)
+    address, wishes, problems = _read(frame, request, raw, _offered(frame))
     if address is None or problems:
-        return reply(422, error="Some fields cannot be used", fields=problems)
+        fields = {name: str(one) for name, one in problems.items()}
+        return reply(422, error="Some fields cannot be used", fields=fields)
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
         return reply(429, error=LATER[0], todo=LATER[1])

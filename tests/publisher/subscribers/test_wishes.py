@@ -15,11 +15,11 @@ from sqlalchemy import DefaultClause
 from sqlalchemy.sql.elements import True_
 
 from publisher.lib.text import one_line
+from publisher.rendering.words import languages, words_of
 from publisher.store.tables import preference_columns, subscriber, subscription
 from publisher.subscribers.interchange.columns import recognise
 from publisher.subscribers.interchange.exporting import cell
 from publisher.subscribers.preferences.kind import ChoiceGroup, Offered
-from publisher.subscribers.preferences.languages import LANGUAGES
 from publisher.subscribers.preferences.topics import Topics
 from publisher.subscribers.preferences.zones import zone_names
 from publisher.subscribers.wishes import (
@@ -32,11 +32,12 @@ from publisher.subscribers.wishes import (
     wishes_from_columns,
     wishes_from_json,
 )
-from publisher.web.subscribers.forms import Field, wishes_form
+from publisher.web.subscribers.forms import Field, form_words, wishes_form
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
-OFFERED = Offered(("digest", "weekly"), ("Coast", "Hills"), ("boats", "ice"), ("Ada Moretti",))
+LANGUAGES = languages()
+OFFERED = Offered(("digest", "weekly"), ("Coast", "Hills"), ("boats", "ice"), ("Ada Moretti",), LANGUAGES)
 
 
 def some(names: tuple[str, ...], least: int = 0):
@@ -168,7 +169,7 @@ def test_what_cannot_be_used_is_said_and_changes_nothing(name) -> None:
     start = Wishes(digests=("digest",))
     found, problems = read_wishes({name: [WRONG[name]]}, OFFERED, start, today=TODAY)
     assert list(problems) == [name]
-    assert re.fullmatch(r"[^\n]+\.", problems[name])
+    assert re.fullmatch(r"[^\n]+\.", str(problems[name]))
     assert found == start
 
 
@@ -177,7 +178,28 @@ def test_a_cell_that_cannot_be_used_is_said_as_in_a_form(name) -> None:
     _, problems = read_wishes({name: [WRONG[name]]}, OFFERED, Wishes(), today=TODAY)
     with pytest.raises(ValueError, match=f"^{name} = ") as refused:
         wishes_from_cells({name: WRONG[name]})
-    assert str(refused.value).endswith(problems[name])
+    assert str(refused.value).endswith(str(problems[name]))
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_a_form_and_its_problems_speak_the_language_of_the_page(language) -> None:
+    words = form_words(words_of(language))
+    raw = {name: [text] for name, text in WRONG.items()}
+    _, problems = read_wishes(raw, OFFERED, Wishes(), today=TODAY)
+    assert set(problems) == set(WRONG)
+    said = {name: problem.said(words) for name, problem in problems.items()}
+    shown = {
+        field.name: field.label
+        for group in wishes_form(Wishes(), OFFERED, titles={}, language=language, labels=words)
+        for field in group.fields
+    }
+    for name, problem in problems.items():
+        assert "{" not in said[name]
+        assert f"problems.{problem.key}" in words
+    assert shown == {name: words[name] for name in shown}
+    if language == "it":
+        assert shown["paused_until"] == "Sospendi fino al"
+        assert said["hour"] == "Serve un numero da 0 a 23."
 
 
 def test_a_request_that_was_kept_before_a_preference_was_declared_is_still_read() -> None:
