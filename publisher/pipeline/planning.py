@@ -1,12 +1,13 @@
-"""Whose digest holds what, decided and written down in one transaction; then composed, then frozen.
+"""Whose digest holds what: read, decided, written down in one short transaction; then composed, then frozen.
 
 ::
 
-    due readers + released articles ─→ editions.plan (pure) ─┬→ edition (draft) with a recipe per variant
-                                                             └→ every reader's cursor and next slot
+    due subscriptions + released articles ─→ editions.plan (pure) ─┬→ edition (draft) with a recipe per variant
+                                                                   └→ everybody's cursor and next slot
     draft edition ─→ compose each variant (slow, outside any transaction) ─→ freeze the audience ─→ sending
 
-A crash between the two leaves a draft, and the next tick goes on from there: the same readers, the same
+What is read is checked again in the transaction that writes; where it changed meanwhile, the plan is made anew.
+A crash between planning and freezing leaves a draft, and the next tick goes on from there: the same readers, the same
 articles. A template that fails leaves the draft with its reason, and is tried again a minute later.
 """
 
@@ -23,9 +24,10 @@ from publisher.errors import MastheadError
 from publisher.model import Article, Cadence, Edition, EditionStatus
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.settings.digests import DigestSettings
+from publisher.store import Tx, freezing, planning
 from publisher.store import articles as article_rows
 from publisher.store import editions as edition_rows
-from publisher.store import freezing, planning
+from publisher.store.articles import ArticleRef
 from publisher.store.editions import Recipe
 from publisher.subscribers import tracking
 from publisher.subscribers.personal_links import keyring_of
@@ -34,10 +36,12 @@ log = logging.getLogger(__name__)
 
 #: A draft that could not be composed is looked at again after this many seconds.
 RETRY_SECONDS = 60.0
+#: How often a plan is decided outside the transaction that writes it, before it is decided within.
+OPTIMISTIC_TRIES = 2
 
 
 class _Overtaken(Exception):
-    """Another planner moved one of our readers first; nothing of this planning stays."""
+    """Another planner moved one of our subscriptions first; nothing of this planning stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,60 +74,111 @@ def plan_editions(site: Site, *, fired: Collection[str] | None = None) -> list[P
 
 def _plan_digest(site: Site, digest: DigestSettings, *, everyone: bool) -> Planned | None:
     now = site.now()
+    _skip_archive(site, digest)
+    for _ in range(OPTIMISTIC_TRIES):
+        with site.store.read() as tx:
+            seen = _read(tx, digest, now, everyone)
+        decided = _decide(digest, seen, now)
+        if decided is None:
+            return None
+        with site.store.begin() as tx:
+            planning.enter(tx, digest.name)
+            if seen.due.still(tx) and (chosen := _offered(tx, decided)) is not None:
+                return _write(tx, site, digest, decided, chosen, now)
+    # Somebody changes something all the time: decide while nobody can.
     with site.store.begin() as tx:
         planning.enter(tx, digest.name)
-        if not edition_rows.listing(tx, digest=digest.name, limit=1):
-            # The very first edition is not the whole archive.
-            planning.skip_to(tx, digest.name, article_rows.newest_position(tx) - digest.max_articles)
-        rows = planning.readers(tx, digest.name, now=now)
-        if not everyone:
-            rows = [row for row in rows if row.subscription.cadence is not Cadence.EACH]
-        if not rows:
+        decided = _decide(digest, _read(tx, digest, now, everyone), now)
+        return None if decided is None else _write(tx, site, digest, decided, _offered(tx, decided) or [], now)
+
+
+def _skip_archive(site: Site, digest: DigestSettings) -> None:
+    """Before the first edition: whatever is more than it may hold is passed over for everybody."""
+
+    def start(tx: Tx) -> int | None:
+        if edition_rows.listing(tx, digest=digest.name, limit=1):
             return None
-        released = planning.released(tx, min(row.cursor for row in rows))
-        plan = editions.plan(
+        position = article_rows.newest_position(tx) - digest.max_articles
+        return position if planning.behind(tx, digest.name, position) else None
+
+    with site.store.read() as tx:
+        if start(tx) is None:
+            return
+    with site.store.begin() as tx:
+        planning.enter(tx, digest.name)
+        if (position := start(tx)) is not None:
+            planning.skip_to(tx, digest.name, position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a plan is decided from."""
+
+    due: planning.Due
+    readers: list[planning.ReaderRow]
+    released: list[planning.ReleasedRow]
+
+
+def _read(tx: Tx, digest: DigestSettings, now: float, everyone: bool) -> _Seen:
+    due = planning.due(tx, digest.name, now=now)
+    readers = [row for row in due.readers() if everyone or row.subscription.cadence is not Cadence.EACH]
+    released = planning.released(tx, min(row.cursor for row in readers)) if readers else []
+    return _Seen(due, readers, released)
+
+
+def _decide(digest: DigestSettings, seen: _Seen, now: float) -> editions.Plan | None:
+    """The plan; ``None`` when nobody is due."""
+    if not seen.readers:
+        return None
+    released = [editions.Released(r.position, r.at, r.article_id, r.section, r.tags, r.authors) for r in seen.released]
+    readers = (
+        editions.Reader(r.subscription, r.cursor, r.due_at, r.paused_until, r.language, r.format) for r in seen.readers
+    )
+    return editions.plan(digest.name, released, readers, now, digest.max_articles)
+
+
+def _offered(tx: Tx, plan: editions.Plan) -> list[ArticleRef] | None:
+    """The articles of all variants, newest first; ``None`` when one of them is offered no more."""
+    wanted = {article_id for one in plan.editions for article_id in one.article_ids}
+    chosen = article_rows.refs(tx, wanted) if wanted else []
+    return chosen if len(chosen) == len(wanted) else None
+
+
+def _write(
+    tx: Tx, site: Site, digest: DigestSettings, plan: editions.Plan, chosen: list[ArticleRef], now: float
+) -> Planned | None:
+    """Write down a plan: the edition, if there is something for anybody, and where everybody stands now."""
+    made = None
+    names = _variant_names(plan.editions, site.settings.publication.language)
+    if plan.editions:
+        edition_id = edition_rows.create(
+            tx,
             digest.name,
-            [editions.Released(r.position, r.at, r.article_id, r.section, r.tags, r.authors) for r in released],
-            (editions.Reader(r.subscription, r.cursor, r.due_at, r.paused_until, r.language, r.format) for r in rows),
-            now,
-            digest.max_articles,
+            digest.title or site.settings.publication.title,
+            chosen,
+            now=now,
+            policy=digest.in_doubt,
+            not_after=now + digest.too_late_hours * 3600 if digest.too_late_hours else None,
         )
-        made = None
-        names = _variant_names(plan.editions, site.settings.publication.language)
-        if plan.editions:
-            wanted = {article_id for one in plan.editions for article_id in one.article_ids}
-            chosen = [article for article in article_rows.newest(tx) if article.id in wanted]
-            title = digest.title or site.settings.publication.title
-            edition_id = edition_rows.create(
-                tx,
-                digest.name,
-                title,
-                chosen,
-                now=now,
-                policy=digest.in_doubt,
-                not_after=now + digest.too_late_hours * 3600 if digest.too_late_hours else None,
-            )
-            for index, one in enumerate(plan.editions):
-                recipe = Recipe(one.article_ids, one.language, one.format)
-                edition_rows.plan_variant(tx, edition_id, names[index], recipe, now=now)
-            edition = edition_rows.get(tx, edition_id)
-            assert edition is not None
-            readers = sum(len(one.recipients) for one in plan.editions)
-            made = Planned(edition_id, digest.name, edition.number, readers, len(chosen))
-        for advance in plan.advances:
-            moved = planning.advance(
-                tx,
-                digest.name,
-                advance.subscribers,
-                cursor=advance.cursor,
-                new_cursor=advance.new_cursor,
-                next_due=advance.next_due,
-                edition_id=made.edition_id if made and advance.edition is not None else None,
-                variant="" if advance.edition is None else names[advance.edition],
-            )
-            if moved != len(advance.subscribers):
-                raise _Overtaken
-        return made
+        for name, one in zip(names, plan.editions, strict=True):
+            recipe = Recipe(one.article_ids, one.language, one.format)
+            edition_rows.plan_variant(tx, edition_id, name, recipe, now=now)
+        readers = sum(len(one.recipients) for one in plan.editions)
+        made = Planned(edition_id, digest.name, edition_rows.number_of(tx, edition_id), readers, len(chosen))
+    for advance in plan.advances:
+        moved = planning.advance(
+            tx,
+            digest.name,
+            advance.subscribers,
+            cursor=advance.cursor,
+            new_cursor=advance.new_cursor,
+            next_due=advance.next_due,
+            edition_id=made.edition_id if made and advance.edition is not None else None,
+            variant="" if advance.edition is None else names[advance.edition],
+        )
+        if moved != len(advance.subscribers):
+            raise _Overtaken
+    return made
 
 
 def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> list[str]:
@@ -140,7 +195,7 @@ def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> li
 
 
 def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
-    """Compose and freeze every draft whose time has come; answers the editions that are being sent now."""
+    """Compose and freeze every draft whose time has come; returns the editions that are being sent now."""
     now = site.now()
     with site.store.read() as tx:
         drafts = [row for row in edition_rows.of_status(tx, EditionStatus.DRAFT) if row.due is None or row.due <= now]

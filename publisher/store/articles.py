@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
@@ -136,6 +136,18 @@ def newest(tx: Connection, limit: int | None = None, *, before: datetime | None 
     if before is not None:
         query = query.where(table.c.published <= before.timestamp())
     return [from_document(document) for document in tx.scalars(query.limit(limit))]
+
+
+class ArticleRef(NamedTuple):
+    """An article by name, without its text."""
+
+    id: str
+
+
+def refs(tx: Connection, ids: Collection[str]) -> list[ArticleRef]:
+    """Those of these articles that are offered, newest first, as :func:`newest` has them."""
+    query = select(table.c.id).where(table.c.withdrawn.is_(None)).order_by(table.c.published.desc(), table.c.id)
+    return [ArticleRef(article_id) for article_id in tx.scalars(query) if article_id in ids]
 
 
 def by_key(tx: Connection, key: str) -> Article | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, func, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Table, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -33,6 +33,16 @@ def any_of(tx: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> Co
         return column == func.any(cast(list(ids), postgresql.ARRAY(BigInteger)))
     each = func.json_each(json.dumps(list(ids))).table_valued("value")
     return column.in_(select(each.c.value))
+
+
+def json_text(tx: Connection, column: ColumnElement[str], name: str) -> ColumnElement[str]:
+    """The value of ``name`` in a column that holds a JSON object: a string as it is, anything else as JSON."""
+    found: ColumnElement[str] = (
+        func.json_extract(column, f"$.{name}", type_=Text())
+        if tx.dialect.name == "sqlite"
+        else cast(column, JSON)[name].as_string()
+    )
+    return found
 
 
 class mail_domain(GenericFunction[str]):

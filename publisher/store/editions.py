@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from publisher.model import Article, Edition, EditionStatus
 from publisher.store import articles
+from publisher.store.articles import ArticleRef
 from publisher.store.dialect import alone, insert
 from publisher.store.tables import article, edition, edition_article, edition_variant
 
@@ -34,7 +35,7 @@ def create(
     tx: Connection,
     digest: str,
     title: str,
-    chosen: Sequence[Article],
+    chosen: Sequence[Article | ArticleRef],
     *,
     now: float,
     due: float | None = None,
@@ -70,6 +71,11 @@ def create(
             edition_article.insert().values(edition_id=created, position=position, article_id=one.id, revision=revision)
         )
     return int(created)
+
+
+def number_of(tx: Connection, edition_id: int) -> int:
+    """The number that an edition bears in its digest."""
+    return int(tx.execute(select(edition.c.number).where(edition.c.id == edition_id)).scalar_one())
 
 
 def get(tx: Connection, edition_id: int) -> Edition | None:

@@ -1,12 +1,15 @@
-"""What the planner reads and what it decided, in one transaction.
+"""What the planner reads, and what it decided.
 
 ::
 
-    released(), readers()  →  publisher.digests.planning.plan (pure)  →  edition + advance() for each group of readers
-                                                                 └ cursor, next slot, and who is in which variant
+    read    due(), released()  →  publisher.digests.planning.plan (pure)
+    write   enter(), Due.still()  →  edition + advance() for each group of subscriptions
+                                               └ cursor, next slot, and who is in which variant
 
-An ``advance`` moves only readers that still stand where the planner saw them. Fewer rows moved than asked for
-means that another planner was first: the caller rolls back, and nothing happened.
+The planner reads and decides before it writes, and nobody waits meanwhile. Within the write transaction
+``Due.still`` tells whether what was read is still so; if not, nothing is written and the planner starts again. An
+``advance`` moves only subscriptions that stand where the planner saw them. Fewer rows moved than asked for means
+that another planner was first: the caller rolls back.
 """
 
 from __future__ import annotations
@@ -14,12 +17,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Double, Select, func, literal, or_, select, update
 
 from publisher.model import Cadence, Subscription
-from publisher.store.dialect import alone, any_of
+from publisher.store.dialect import alone, any_of, json_text
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import article, edition, edition_article, subscriber, subscription
 
@@ -58,32 +61,74 @@ def enter(tx: Connection, digest: str) -> None:
 
 def released(tx: Connection, after: int) -> list[ReleasedRow]:
     """Released articles that are still offered, with a position above ``after``, in order."""
-    query = select(article.c.position, article.c.first_seen, article.c.id, article.c.document)
+    tags, authors = (json_text(tx, article.c.document, name) for name in ("tags", "authors"))
+    query = select(article.c.position, article.c.first_seen, article.c.id, article.c.section, tags, authors)
     query = query.where(article.c.position > after, article.c.withdrawn.is_(None)).order_by(article.c.position)
-    rows = []
-    for position, first_seen, article_id, document in tx.execute(query):
-        facts = json.loads(document)
-        rows.append(
-            ReleasedRow(
-                position=position,
-                at=first_seen,
-                article_id=article_id,
-                section=facts["section"],
-                tags=tuple(facts["tags"]),
-                authors=tuple(author["name"] for author in facts["authors"]),
-            )
+    return [
+        ReleasedRow(
+            position=row[0],
+            at=row[1],
+            article_id=row[2],
+            section=row[3],
+            tags=tuple(json.loads(row[4])),
+            authors=tuple(author["name"] for author in json.loads(row[5])),
         )
-    return rows
+        for row in tx.execute(query)
+    ]
 
 
-def readers(tx: Connection, digest: str, *, now: float) -> list[ReaderRow]:
+class DueRow(NamedTuple):
+    """A subscription that may be due, as its columns stand, with the subscriber's language."""
+
+    subscriber_id: int
+    sections: str
+    tags: str
+    authors: str
+    cadence: str
+    weekday: int
+    monthday: int
+    hour: int
+    minute: int
+    timezone: str
+    cursor: int
+    next_due: float | None
+    paused_until: float
+    format: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The subscriptions that were due when they were looked at.
+
+    :param newest: the position of the newest article that was offered then.
+    """
+
+    digest: str
+    now: float
+    newest: int
+    rows: list[DueRow]
+
+    def readers(self) -> list[ReaderRow]:
+        """The subscriptions as the planner takes them."""
+        return [_reader(self.digest, row) for row in self.rows]
+
+    def still(self, tx: Connection) -> bool:
+        """Whether the same subscriptions are due now, with the same wishes."""
+        return self.rows == _due_rows(tx, self.digest, self.now, self.newest)
+
+
+def due(tx: Connection, digest: str, *, now: float) -> Due:
     """Active subscriptions of confirmed subscribers that are not paused, and are due or wait for no slot."""
-    # What was withdrawn is in no plan and moves no cursor: readers must not be due for it for ever.
+    # What was withdrawn is in no plan and moves no cursor: nobody must be due for it for ever.
     offered = select(func.coalesce(func.max(article.c.position), 0)).where(article.c.withdrawn.is_(None))
     newest = tx.scalar(offered) or 0
-    columns = [column for column in subscription.c if column.name not in ("id", "digest", "active", "created", "ended")]
+    return Due(digest, now, newest, _due_rows(tx, digest, now, newest))
+
+
+def _due_rows(tx: Connection, digest: str, now: float, newest: int) -> list[DueRow]:
     query = (
-        select(*columns, subscriber.c.language)
+        select(*(subscription.c[name] for name in DueRow._fields[:-1]), subscriber.c.language)
         .join(subscriber, subscriber.c.id == subscription.c.subscriber_id)
         .where(
             subscription.c.digest == digest,
@@ -95,10 +140,10 @@ def readers(tx: Connection, digest: str, *, now: float) -> list[ReaderRow]:
             or_(subscription.c.cadence != Cadence.EACH.value, subscription.c.cursor < newest),
         )
     )
-    return [_reader(digest, row) for row in tx.execute(query)]
+    return [DueRow._make(row) for row in tx.execute(query.order_by(subscription.c.subscriber_id))]
 
 
-def _reader(digest: str, row: Any) -> ReaderRow:
+def _reader(digest: str, row: DueRow) -> ReaderRow:
     return ReaderRow(
         subscription=Subscription(
             subscriber_id=row.subscriber_id,
@@ -183,6 +228,12 @@ def furthest(tx: Connection, digest: str) -> int:
     """The position up to which some reader of ``digest`` has been offered everything; 0 when there is no reader."""
     query = select(func.coalesce(func.max(subscription.c.cursor), 0)).where(subscription.c.digest == digest)
     return tx.scalar(query) or 0
+
+
+def behind(tx: Connection, digest: str, position: int) -> bool:
+    """Whether :func:`skip_to` would move anybody."""
+    query = select(subscription.c.id).where(subscription.c.digest == digest, subscription.c.cursor < position)
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def ready(tx: Connection, digest: str) -> int:

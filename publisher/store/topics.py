@@ -11,10 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Column, Connection, ForeignKey, Index, Select, Table, Text, cast, delete, func, select
+from sqlalchemy import Column, Connection, ForeignKey, Index, Select, Table, Text, delete, func, select
 
 from publisher.lib.text import slugify
 from publisher.model import Article, article_from_dict
+from publisher.store.dialect import json_text
 from publisher.store.tables import article, metadata
 
 Kind = Literal["section", "tag", "author"]
@@ -101,10 +102,7 @@ def articles(tx: Connection, topic: Topic | None, *, limit: int, offset: int = 0
 
 def addresses(tx: Connection, limit: int) -> list[tuple[str, str, str, str, float]]:
     """``(key, slug, title, url, updated)`` of offered articles, newest first, without reading their bodies."""
-    if tx.dialect.name == "sqlite":
-        url: Any = func.json_extract(article.c.document, "$.url")
-    else:
-        url = cast(article.c.document, JSON)["url"].as_string()
+    url = json_text(tx, article.c.document, "url")
     query = select(article.c.key, article.c.slug, article.c.title, url, article.c.updated)
     query = query.where(article.c.withdrawn.is_(None)).order_by(article.c.published.desc(), article.c.id).limit(limit)
     return [(row[0], row[1], row[2], row[3], row[4]) for row in tx.execute(query)]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
+from publisher.digests import planning as deciding
 from publisher.model import EditionStatus
 from publisher.pipeline import collecting
 from publisher.pipeline.audience import join_audience
-from publisher.pipeline.planning import freeze_due, plan_editions
+from publisher.pipeline.planning import OPTIMISTIC_TRIES, freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
-from publisher.store import editions, subscribers
+from publisher.store import articles, editions, subscribers
 from tests.factories import write_site
 
 NOW = 1_795_000_000.0
@@ -53,6 +56,73 @@ def test_the_first_edition_holds_the_newest_articles_and_not_the_archive(site):
     (planned,) = plan_editions(site)
     assert titles(site, planned.edition_id) == ["four", "three"]
     assert plan_editions(site) == []
+
+
+def test_somebody_else_can_write_while_planning_reads_and_decides(site, monkeypatch):
+    write(site, "one")
+    collect(site)
+    plan = deciding.plan
+
+    def decide(*arguments):
+        other = sqlite3.connect(site.settings.state / "masthead.db", timeout=0)
+        other.execute("BEGIN IMMEDIATE")  # fails at once while another connection writes
+        other.close()
+        return plan(*arguments)
+
+    monkeypatch.setattr(deciding, "plan", decide)
+    assert [planned.articles for planned in plan_editions(site)] == [1]
+
+
+def test_planning_makes_an_article_of_no_row(site, monkeypatch):
+    """Bodies are read when a variant is composed, and only those of its articles."""
+    write(site, "one", "two")
+    collect(site)
+
+    def refuse(document):
+        raise AssertionError("planning read a whole article")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(articles, "from_document", refuse)
+        (planned,) = plan_editions(site)
+    assert titles(site, planned.edition_id) == ["two", "one"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_a_wish_that_changes_while_planning_decides_is_planned_for(site, monkeypatch, times):
+    """Decided on what is no longer so is decided again; the last time nobody can change anything meanwhile."""
+    write(site, "one")
+    collect(site)
+    plan, calls = deciding.plan, []
+
+    def decide(*arguments):
+        calls.append(arguments)
+        if len(calls) <= min(times, OPTIMISTIC_TRIES):
+            with site.store.begin() as tx:
+                anna = subscribers.by_address(tx, "anna@example.org")
+                subscribers.subscribe(tx, anna.id, "letter", now=NOW, tags=f'["none-{len(calls)}"]')
+        return plan(*arguments)
+
+    monkeypatch.setattr(deciding, "plan", decide)
+    (planned,) = plan_editions(site)
+    assert len(calls) == 1 + min(times, OPTIMISTIC_TRIES)
+    assert planned.readers == 1, "Anna follows nothing that this edition has"
+
+
+def test_an_article_that_is_withdrawn_while_planning_decides_is_in_no_edition(site, monkeypatch):
+    write(site, "one", "two")
+    collect(site)
+    plan, calls = deciding.plan, []
+
+    def decide(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            with site.store.begin() as tx:
+                articles.withdraw(tx, [articles.newest(tx)[0].id], now=NOW)
+        return plan(*arguments)
+
+    monkeypatch.setattr(deciding, "plan", decide)
+    (planned,) = plan_editions(site)
+    assert titles(site, planned.edition_id) == ["one"]
 
 
 def test_readers_of_two_languages_are_two_variants_of_one_edition(site):
