@@ -24,8 +24,9 @@ from feeds.known import newest_first
 from publisher.digests.planning import follows
 from publisher.lib.tokens import Purpose
 from publisher.model import Subscription
+from publisher.rendering.languages import Speech
 from publisher.store import Tx, articles, private_feeds, subscribers
-from publisher.subscribers import personal_links
+from publisher.subscribers import personal_links, standing
 from publisher.web.feeds.files import http_date
 from publisher.web.frame.access import Access, by_token
 from publisher.web.frame.conditions import known_tag
@@ -52,41 +53,45 @@ def feeds_page(frame: Frame, request: Request) -> Response:
         return void_link(frame, request)
     with frame.site.store.read() as tx:
         feeds = [each for each in private_feeds.listing(tx, owner) if each.revoked is None]
-    lines = [
-        "A private feed brings to your feed reader what you follow here. Its address is a secret between you and "
-        "your feed reader: whoever knows it can read along, so do not pass it on.",
-    ]
-    buttons: list[dict[str, object]] = [{"value": "issue", "label": "Make a private feed"}]
+    speech = _speech_of(frame, request, owner)
+    lines = [speech.say("private_feed.lead")]
+    buttons: list[dict[str, object]] = [{"value": "issue", "label": speech.say("private_feed.make")}]
     if feeds:
-        count = "One is open." if len(feeds) == 1 else f"{len(feeds)} are open."
-        lines.append(f"{count} Closing ends it at once; its address will never work again.")
-        buttons.append({"value": "revoke", "label": "Close them all" if len(feeds) > 1 else "Close it", "danger": True})
-    return _say(frame, request, "Your private feed", lines, buttons)
+        lines.append(speech.say("private_feed.open", len(feeds)))
+        buttons.append({"value": "revoke", "label": speech.say("private_feed.close", len(feeds)), "danger": True})
+    return _say(frame, request, speech, "title", lines, buttons)
 
 
 def decide(frame: Frame, request: Request, form: FormData) -> Response:
     owner = _owner(frame, request)
     if owner is None:
         return void_link(frame, request)
-    now = frame.site.now()
+    now, speech = frame.site.now(), _speech_of(frame, request, owner)
     if form.get("choice") == "issue":
         with frame.site.store.begin() as tx:
             token = private_feeds.issue(tx, owner, now=now)
         urls = [frame.absolute(f"/feeds/private/{token}.{form.extension}") for form in formats().values()]
-        lines = ["Give one of these to your feed reader now: they are shown only once.", *urls]
-        return _say(frame, request, "Your private feed is open", lines, [])
+        return _say(frame, request, speech, "opened", [speech.say("private_feed.opened_more"), *urls], [])
     if form.get("choice") == "revoke":
         with frame.site.store.begin() as tx:
             private_feeds.revoke(tx, owner, now=now)
-        return _say(frame, request, "Your private feeds are closed", ["Their addresses do not work any more."], [])
+        return _say(frame, request, speech, "closed", [speech.say("private_feed.closed_more")], [])
     return feeds_page(frame, request)
 
 
-def _say(frame: Frame, request: Request, heading: str, lines: list[str], buttons: list[dict[str, object]]) -> Response:
+def _say(
+    frame: Frame, request: Request, speech: Speech, heading: str, lines: list[str], buttons: list[dict[str, object]]
+) -> Response:
     token = request.path_params["token"]
-    back = {"href": f"/preferences/{token}", "label": "Back to what you receive"}
+    back = {"href": f"/preferences/{token}", "label": speech.say("preferences.back")}
     action = f"/preferences/{token}/feed" if buttons else ""
-    return say(frame, request, heading, lines, action=action, buttons=buttons, link=back)
+    title = speech.say(f"private_feed.{heading}")
+    return say(frame, request, speech, title, lines, action=action, buttons=buttons, link=back)
+
+
+def _speech_of(frame: Frame, request: Request, owner: int) -> Speech:
+    found = standing.find(frame.site.store, owner, now=frame.site.now())
+    return frame.speech(request, found.wishes.language if found else "")
 
 
 def _owner(frame: Frame, request: Request) -> int | None:

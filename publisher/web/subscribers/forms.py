@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from publisher.rendering.words import Words, locale_of
-from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Offered, Showing
+from publisher.rendering.languages import Speech
+from publisher.rendering.words import ENGLISH, Words, locale_of
+from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Offered, Showing, Unusable
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, preferences
 
-SUPPRESSED = {
-    "complained": "Mail to this address was reported as spam, so nothing is sent to it any more.",
-    "bounced": "Mail to this address came back, so nothing is sent to it at the moment.",
-}
-SUPPRESSED_OTHERWISE = "Nothing is sent to this address at the moment. Ask the publisher if you think that is wrong."
+#: Reasons of a suppression that have words of their own, ``preferences.<reason>``; for others ``suppressed`` speaks.
+SAID_REASONS = frozenset({"complained", "bounced"})
+#: What is held about a person, in the order it is shown.
+ABOUT = ("address", "name", "status", "origin", "since", "confirmed", "suppressed")
 
 #: The parts of the form in order, each with its heading; a part that nobody knows comes last.
 GROUPS = ("digests", "topics", "more_topics", "rhythm", "looks", "more", "privacy")
@@ -83,34 +83,38 @@ def wishes_form(
     return tuple(Group(name, tuple(fields)) for name, fields in groups.items() if fields)
 
 
-def next_line(found: Standing, next_due: float | None, *, language: str, now: float) -> str:
+def spoken(problems: Mapping[str, Unusable] | None, speech: Speech) -> dict[str, str]:
+    """Each problem in the words of the page; why an address is none is said in English alone."""
+    words, english = form_words(speech.vocabulary), speech.vocabulary.language == ENGLISH
+    return {
+        name: str(one) if english and "why" in one.values else one.said(words) for name, one in (problems or {}).items()
+    }
+
+
+def suppressed_line(reason: str, speech: Speech) -> str:
+    """Why nothing is sent to an address; empty where it is not suppressed."""
+    return speech.say(f"preferences.{reason if reason in SAID_REASONS else 'suppressed'}") if reason else ""
+
+
+def next_line(found: Standing, next_due: float | None, speech: Speech) -> str:
     """When the next digest comes, in the subscriber's own time; empty where no slot is waited for."""
     if not found.wishes.digests or found.suppressed or next_due is None:
         return ""
     zone = ZoneInfo(found.wishes.timezone)
     at = datetime.fromtimestamp(next_due, UTC).astimezone(zone)
-    shown = format_datetime(at, "EEEE d MMMM, HH:mm", locale=locale_of(language), tzinfo=zone)
-    place = found.wishes.timezone.replace("_", " ")
-    return f"Your next digest, if there is anything for you by then: {shown} ({place})."
+    when = format_datetime(at, speech.say("when"), locale=speech.locale, tzinfo=zone)
+    return speech.say("preferences.next", when=when, zone=found.wishes.timezone.replace("_", " "))
 
 
-def data_groups(data: dict[str, Any]) -> list[dict[str, Any]]:
+def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, Any]]:
     """What :func:`publisher.subscribers.personal_data.export` gives, as groups of named lines."""
-    about = [
-        {"name": label, "value": data[key]}
-        for key, label in (
-            ("address", "Address"),
-            ("name", "Name"),
-            ("status", "Status"),
-            ("origin", "Came by"),
-            ("since", "Since"),
-            ("confirmed", "Confirmed"),
-            ("suppressed", "Never mailed, because"),
-        )
-        if data[key]
-    ]
+    words = speech.vocabulary.table("data")
+    about = [{"name": words[key], "value": data[key]} for key in ABOUT if data[key]]
     wishes = [
-        {"name": name.replace("_", " ").capitalize(), "value": ", ".join(value) if isinstance(value, list) else value}
+        {
+            "name": words.get(name) or name.replace("_", " ").capitalize(),
+            "value": ", ".join(value) if isinstance(value, list) else value,
+        }
         for name, value in data["preferences"].items()
         if value not in (None, "", [])
     ]
@@ -120,17 +124,14 @@ def data_groups(data: dict[str, Any]) -> list[dict[str, Any]]:
         for one in data["editions_sent"]
     ]
     feeds = [
-        {"name": one["opened"], "value": f"closed {one['closed']}" if one["closed"] else "open"}
+        {
+            "name": one["opened"],
+            "value": speech.say("data.feed_closed", date=one["closed"]) if one["closed"] else words["feed_open"],
+        }
         for one in data["private_feeds"]
     ]
-    groups = [
-        ("You", about),
-        ("Your choices", wishes),
-        ("What you agreed to and changed", record),
-        ("Your private feeds", feeds),
-        ("Sent to you", sent),
-    ]
-    return [{"title": title, "rows": rows} for title, rows in groups]
+    groups = [("you", about), ("choices", wishes), ("record", record), ("feeds", feeds), ("sent", sent)]
+    return [{"title": words[name], "rows": rows} for name, rows in groups]
 
 
 def _sentence(what: str, detail: str) -> str:

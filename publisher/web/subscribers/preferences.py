@@ -34,19 +34,14 @@ from publisher.web.frame.frame import NEVER_KEPT, Frame
 from publisher.web.frame.problems import void_link
 from publisher.web.frame.routes import Get, PostForm
 from publisher.web.subscribers.forms import (
-    SUPPRESSED,
-    SUPPRESSED_OTHERWISE,
     data_groups,
+    form_words,
     next_line,
+    spoken,
+    suppressed_line,
     wishes_form,
 )
 from publisher.web.subscribers.questions import say, texts, titles
-
-#: By whether it is counted who.
-TRACKING_LABELS = {
-    False: "My opens and clicks may be counted, without my name.",
-    True: "It may be seen what I open and which links I follow.",
-}
 
 
 def _holder(frame: Frame, request: Request) -> Standing | None:
@@ -74,33 +69,38 @@ def _show_preferences(
         offered = standing.offered(tx, frame.site.settings)
         due = standing.next_due(tx, found.subscriber.id)
     shown = wishes or found.wishes
-    language = frame.publication.language
-    shown = replace(shown, language=shown.language or looked_up(language, offered.language) or ENGLISH)
+    speech = frame.speech(request, shown.language)
+    usual = looked_up(frame.publication.language, offered.language) or ENGLISH
+    shown = replace(shown, language=shown.language or usual)
+    counting = speech.say(
+        "preferences.watched" if "individual" in (counted.opens, counted.clicks) else "preferences.counted"
+    )
     action = f"/preferences/{request.path_params['token']}"
     leave = links.unsubscribe_url("", personal_links.keyring_of(frame.site.store), found.subscriber.id)
     values = {
-        "title": "What you receive",
+        "title": speech.say("preferences.title"),
         "robots": "noindex",
         "address": found.subscriber.address,
         "form": wishes_form(
             shown,
             offered,
             titles=titles(frame),
-            language=language,
-            labels={"choices.tracking.1": TRACKING_LABELS["individual" in (counted.opens, counted.clicks)]},
+            language=speech.language,
+            labels=form_words(speech.vocabulary) | {"choices.tracking.1": counting},
             leave_out=() if counted.on else ("tracking",),
         ),
-        "problems": {name: one.said({}) for name, one in (problems or {}).items()},
+        "problems": spoken(problems, speech),
         "saved": saved,
         "active": found.subscriber.status is SubscriberStatus.CONFIRMED and bool(found.wishes.digests),
-        "suppressed": SUPPRESSED.get(found.suppressed, SUPPRESSED_OTHERWISE) if found.suppressed else "",
-        "next_line": next_line(found, due, language=language, now=now.timestamp()),
+        "suppressed": suppressed_line(found.suppressed, speech),
+        "next_line": next_line(found, due, speech),
         "tomorrow": (now.date() + timedelta(days=1)).isoformat(),
         "guess": False,
         "action": action,
         "leave": leave,
     }
-    return frame.page(request, "web/preferences.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
+    status = 422 if problems else 200
+    return frame.page(request, "web/preferences.html", values, status=status, cache=NEVER_KEPT, speech=speech)
 
 
 def save(frame: Frame, request: Request, form: FormData) -> Response:
@@ -125,8 +125,10 @@ def data_page(frame: Frame, request: Request) -> Response:
     if data is None:
         return void_link(frame, request)
     action = f"/preferences/{request.path_params['token']}"
-    values = {"title": "All that is held about you", "robots": "noindex", "groups": data_groups(data), "action": action}
-    return frame.page(request, "web/subscriber_data.html", values, cache=NEVER_KEPT)
+    speech = frame.speech(request, data["preferences"]["language"])
+    groups = data_groups(data, speech)
+    values = {"title": speech.say("data.title"), "robots": "noindex", "groups": groups, "action": action}
+    return frame.page(request, "web/subscriber_data.html", values, cache=NEVER_KEPT, speech=speech)
 
 
 def data_file(frame: Frame, request: Request) -> Response:
@@ -148,18 +150,16 @@ def erase_page(frame: Frame, request: Request) -> Response:
     if found is None:
         return void_link(frame, request)
     token = request.path_params["token"]
+    speech = frame.speech(request, found.wishes.language)
     return say(
         frame,
         request,
-        "Erase everything?",
-        [
-            f"{found.subscriber.address}, your choices and what was sent to you are deleted. It cannot be undone.",
-            "We keep a scrambled mark that gives no address back, so that nobody can put you on the list again "
-            "but yourself.",
-        ],
+        speech,
+        speech.say("erase.title"),
+        [speech.say("erase.lead", address=found.subscriber.address), speech.say("erase.mark")],
         action=f"/preferences/{token}/erase",
-        buttons=[{"value": "erase", "label": "Erase everything", "danger": True}],
-        link={"href": f"/preferences/{token}", "label": "No, go back"},
+        buttons=[{"value": "erase", "label": speech.say("erase.button"), "danger": True}],
+        link={"href": f"/preferences/{token}", "label": speech.say("erase.back")},
     )
 
 
@@ -170,7 +170,8 @@ def erase(frame: Frame, request: Request, form: FormData) -> Response:
     if form.get("choice") != "erase":
         return erase_page(frame, request)
     personal_data.erase(frame.site.store, found.subscriber.id, now=frame.site.now(), wait=wait_until_clear)
-    return say(frame, request, "Everything is erased", ["You will not hear from us again."])
+    speech = frame.speech(request, found.wishes.language)
+    return say(frame, request, speech, speech.say("erase.done"), [speech.say("erase.done_more")])
 
 
 HOLDER = by_token(Purpose.PREFERENCES, 1)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.lib import links
+from publisher.rendering.languages import Speech
 from publisher.subscribers import personal_links
 from publisher.web.frame.frame import NEVER_KEPT, Frame
 
@@ -28,13 +29,14 @@ def texts(form: FormData) -> dict[str, list[str]]:
     return raw
 
 
-def own_link(frame: Frame, who: int, label: str = "Choose what you receive") -> dict[str, str]:
+def own_link(frame: Frame, who: int, label: str) -> dict[str, str]:
     return {"href": links.preferences_url("", personal_links.keyring_of(frame.site.store), who), "label": label}
 
 
 def say(
     frame: Frame,
     request: Request,
+    speech: Speech,
     heading: str,
     lines: Sequence[str],
     *,
@@ -54,4 +56,4 @@ def say(
         "buttons": [{"quiet": False, "danger": False, **button} for button in buttons],
         "link": link,
     }
-    return frame.page(request, "web/ask.html", values, cache=NEVER_KEPT)
+    return frame.page(request, "web/ask.html", values, cache=NEVER_KEPT, speech=speech)

@@ -38,7 +38,7 @@ from publisher.web.frame.frame import FOR_EVER, NEVER_KEPT, Frame
 from publisher.web.frame.problems import problem, void_link
 from publisher.web.frame.routes import Get, PostBody, PostForm
 from publisher.web.frame.visitors import visitor_of
-from publisher.web.subscribers.forms import wishes_form
+from publisher.web.subscribers.forms import form_words, spoken, wishes_form
 from publisher.web.subscribers.questions import own_link, say, texts, titles
 
 SCRIPT = b"""(() => {
@@ -50,11 +50,6 @@ SCRIPT = b"""(() => {
 SCRIPT_PATH = f"/subscribe/zone.{hashlib.sha256(SCRIPT).hexdigest()[:16]}.js"
 #: The trap's field name; people never see it.
 HONEYPOT = "website"
-TAKEN = (
-    "Check your mail",
-    "If this address can be subscribed, a mail with a link is on its way to it. Open the link to confirm.",
-)
-LATER = ("Too many requests today", "Many requests came from your network today. Please try again tomorrow.")
 
 
 def _first_wishes(frame: Frame, request: Request, offered: Offered) -> Wishes:
@@ -87,20 +82,29 @@ def _show_form(
     problems: Mapping[str, Unusable] | None = None,
     guess: bool = False,
 ) -> Response:
-    form = wishes_form(wishes, offered, titles=titles(frame), language=frame.publication.language, signup=True)
+    speech = frame.speech(request)
+    form = wishes_form(
+        wishes,
+        offered,
+        titles=titles(frame),
+        language=speech.language,
+        signup=True,
+        labels=form_words(speech.vocabulary),
+    )
     values = {
-        "title": "Subscribe",
-        "description": f"Receive {frame.publication.title} by e-mail.",
+        "title": speech.say("subscribe.title"),
+        "description": speech.say("subscribe.description", title=frame.publication.title),
         "canonical": frame.absolute("/subscribe"),
         "open": frame.site.settings.subscribing.open,
         "address": address,
         "form": form,
         "guess": guess,
         "tomorrow": (frame.site.now_utc().date() + timedelta(days=1)).isoformat(),
-        "problems": {name: one.said({}) for name, one in (problems or {}).items()},
+        "problems": spoken(problems, speech),
         "zone_script": SCRIPT_PATH,
     }
-    response = frame.page(request, "web/subscribe.html", values, status=422 if problems else 200, cache=NEVER_KEPT)
+    status = 422 if problems else 200
+    response = frame.page(request, "web/subscribe.html", values, status=status, cache=NEVER_KEPT, speech=speech)
     response.headers["content-security-policy"] = frame.policy + "; script-src 'self'"
     return response
 
@@ -135,12 +139,15 @@ def subscribe(frame: Frame, request: Request, form: FormData) -> Response:
     if address is None or problems:
         typed = (raw.get("address") or [""])[0][:254]
         return _show_form(frame, request, wishes, offered, address=typed, problems=problems)
+    speech = frame.speech(request)
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
-        return problem(frame, request, 429, what=LATER[0], todo=LATER[1])
+        what, todo = speech.say("subscribe.later"), speech.say("subscribe.later_more")
+        return problem(frame, request, 429, what=what, todo=todo, speech=speech)
     if outcome is Outcome.CLOSED:
         return form_page(frame, request)
-    return say(frame, request, TAKEN[0], [TAKEN[1], "Nothing there after a few minutes? Look into the spam folder."])
+    lines = [speech.say("subscribe.taken_more"), speech.say("subscribe.taken_spam")]
+    return say(frame, request, speech, speech.say("subscribe.taken"), lines)
 
 
 def subscribe_json(frame: Frame, request: Request, body: bytes) -> Response:
@@ -160,12 +167,13 @@ def subscribe_json(frame: Frame, request: Request, body: bytes) -> Response:
     if address is None or problems:
         fields = {name: str(one) for name, one in problems.items()}
         return reply(422, error="Some fields cannot be used", fields=fields)
+    speech = frame.english()
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
-        return reply(429, error=LATER[0], todo=LATER[1])
+        return reply(429, error=speech.say("subscribe.later"), todo=speech.say("subscribe.later_more"))
     if outcome is Outcome.CLOSED:
         return reply(403, error="New subscriptions are closed", todo="Try again later.")
-    return reply(202, status="taken", message=TAKEN[1])
+    return reply(202, status="taken", message=speech.say("subscribe.taken_more"))
 
 
 def _as_texts(value: Any) -> list[str]:
@@ -182,15 +190,18 @@ def confirm_page(frame: Frame, request: Request) -> Response:
     found = subscribing.pending(frame.site.store, token, now=frame.site.now())
     if found is None:
         return void_link(frame, request)
+    speech = frame.speech(request, found.wishes.language)
     if found.confirmed:
-        return say(frame, request, "You are subscribed", [f"{found.address} was confirmed already."])
+        lines = [speech.say("confirm.already", address=found.address)]
+        return say(frame, request, speech, speech.say("confirm.done"), lines)
     return say(
         frame,
         request,
-        "One click to confirm",
-        [f"{frame.publication.title} will be sent to {found.address}."],
+        speech,
+        speech.say("confirm.title"),
+        [speech.say("confirm.lead", title=frame.publication.title, address=found.address)],
         action=f"/confirm/{token}",
-        buttons=[{"value": "yes", "label": "Yes, subscribe me"}],
+        buttons=[{"value": "yes", "label": speech.say("confirm.button")}],
     )
 
 
@@ -200,12 +211,14 @@ def confirm(frame: Frame, request: Request, form: FormData) -> Response:
     if found is None:
         return void_link(frame, request)
     who = subscribing.confirm(frame.site.store, frame.site.settings, found, now=now)
+    speech = frame.speech(request, found.wishes.language)
     return say(
         frame,
         request,
-        "You are subscribed",
-        [f"Thank you. {frame.publication.title} will come to {found.address}."],
-        link=own_link(frame, who),
+        speech,
+        speech.say("confirm.done"),
+        [speech.say("confirm.thanks", title=frame.publication.title, address=found.address)],
+        link=own_link(frame, who, speech.say("confirm.choose")),
     )
 
 

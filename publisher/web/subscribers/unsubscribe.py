@@ -36,21 +36,28 @@ def leave_page(frame: Frame, request: Request) -> Response:
         return _left(frame, request, found)
     wishes = found.wishes
     named = titles(frame)
-    choices = [{"name": "topic", "value": name, "label": f"Only stop {name}"} for name in wishes.topics()]
+    speech = frame.speech(request, wishes.language)
+    choices = [
+        {"name": "topic", "value": name, "label": speech.say("unsubscribe.only", name=name)} for name in wishes.topics()
+    ]
     if len(wishes.digests) > 1:
-        choices += [{"name": "digest", "value": name, "label": f"Only stop {named[name]}"} for name in wishes.digests]
-    buttons: list[dict[str, Any]] = [{"value": "all", "label": "Unsubscribe from everything"}]
+        choices += [
+            {"name": "digest", "value": name, "label": speech.say("unsubscribe.only", name=named[name])}
+            for name in wishes.digests
+        ]
+    buttons: list[dict[str, Any]] = [{"value": "all", "label": speech.say("unsubscribe.all")}]
     if choices:
-        buttons.append({"value": "some", "label": "Stop what is ticked", "quiet": True})
+        buttons.append({"value": "some", "label": speech.say("unsubscribe.some"), "quiet": True})
     return say(
         frame,
         request,
-        "Unsubscribe?",
-        [f"{frame.publication.title} will no longer be sent to {found.subscriber.address}."],
+        speech,
+        speech.say("unsubscribe.title"),
+        [speech.say("unsubscribe.lead", title=frame.publication.title, address=found.subscriber.address)],
         action=f"/unsubscribe/{request.path_params['token']}",
         choices=choices,
         buttons=buttons,
-        link=own_link(frame, who, "Rather fewer mails, or a pause?"),
+        link=own_link(frame, who, speech.say("unsubscribe.fewer")),
     )
 
 
@@ -67,7 +74,10 @@ def leave(frame: Frame, request: Request, form: FormData) -> Response:
     choice = form.get("choice")
     if choice == "undo":
         leaving.undo_leave(frame.site.store, who, now=now)
-        return say(frame, request, "You are subscribed again", [], link=own_link(frame, who))
+        found = standing.find(frame.site.store, who, now=now)
+        speech = frame.speech(request, found.wishes.language if found else "")
+        link = own_link(frame, who, speech.say("confirm.choose"))
+        return say(frame, request, speech, speech.say("unsubscribe.undone"), [], link=link)
     if choice == "some":
         return _leave_some(frame, request, form, who, now)
     if choice == "all":
@@ -88,26 +98,31 @@ def _leave_some(frame: Frame, request: Request, form: FormData, who: int, now: f
     found = standing.find(frame.site.store, who, now=now)
     if found is None or not found.wishes.digests:
         return _left(frame, request, found)
-    stopped = ", ".join((*raw.get("topic", ()), *(titles(frame).get(name, name) for name in raw.get("digest", ()))))
+    speech = frame.speech(request, found.wishes.language)
+    stopped = [*raw.get("topic", ()), *(titles(frame).get(name, name) for name in raw.get("digest", ()))]
     return say(
         frame,
         request,
-        "Done",
-        [f"No longer sent to you: {stopped}."],
-        link=own_link(frame, who),
+        speech,
+        speech.say("unsubscribe.stopped"),
+        [speech.say("unsubscribe.stopped_more", names=speech.listed(stopped))],
+        link=own_link(frame, who, speech.say("confirm.choose")),
     )
 
 
 def _left(frame: Frame, request: Request, found: Standing | None) -> Response:
+    speech = frame.speech(request, found.wishes.language if found else "")
+    heading = speech.say("unsubscribe.done")
     if found is None:
-        return say(frame, request, "You are unsubscribed", ["Nothing is sent to you any more."])
+        return say(frame, request, speech, heading, [speech.say("unsubscribe.done_erased")])
     return say(
         frame,
         request,
-        "You are unsubscribed",
-        [f"Nothing more is sent to {found.subscriber.address}."],
+        speech,
+        heading,
+        [speech.say("unsubscribe.done_more", address=found.subscriber.address)],
         action=f"/unsubscribe/{request.path_params['token']}",
-        buttons=[{"value": "undo", "label": "That was a mistake, undo", "quiet": True}],
+        buttons=[{"value": "undo", "label": speech.say("unsubscribe.undo"), "quiet": True}],
     )
 
 
