@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.articles.sources import kinds, read
+from publisher.articles.documents import SCHEME
+from publisher.articles.sources import kinds, open_source, read
 from publisher.errors import SettingsError
 from publisher.lib.sanitise import sanitise_html
 from publisher.lib.text import one_line, scrub
@@ -45,6 +46,25 @@ def test_its_samples_become_documents_that_keep_to_the_model(site, kind):
             assert text == one_line(text)
         for instant in (document.published, document.updated):
             assert instant is None or instant.utcoffset() == timedelta(0)
+
+
+def test_every_document_says_what_it_was_read_from(site, kind):
+    first = [document.source for document in read_site(site, kind).documents]
+    assert len(set(first)) == len(first)
+    assert all(source.startswith(SCHEME) for source in first)
+    assert first == [document.source for document in read_site(site, kind, ignore=("nothing",)).documents]
+    assert not set(first) & {document.source for document in read_site(site, kind, section="Elsewhere").documents}
+
+
+def test_its_cursor_moves_when_a_file_does_and_stays_otherwise(site, kind):
+    source = open_source(SourceSettings(kind=kind, path="in"), site, PUBLICATION)
+    seen = [source.cursor(), source.cursor()]
+    assert seen[0] == seen[1]
+    sample = min((site / "in").iterdir())
+    for change in (sample.touch, lambda: sample.rename(sample.with_stem("moved")), (site / "in" / "new").touch):
+        change()
+        seen.append(source.cursor())
+    assert len(set(seen)) == 4
 
 
 def test_reading_twice_gives_the_same_in_the_same_order(site, kind):
