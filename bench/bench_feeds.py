@@ -98,9 +98,9 @@ def measure_ours(count: int) -> dict[str, float]:
     """Ours: live feed and archive, RSS and Atom; then with one new article, kept entries, only what changed."""
     from feeds.building import Builder
     from feeds.cache import MemoryEntryCache
-    from publisher.settings.feeds import FeedsSettings
+    from publisher.settings.feeds import FeedSettings
 
-    both = FeedsSettings(formats=("rss", "atom"))
+    both = FeedSettings(formats=("rss", "atom"))
     articles = [article(number) for number in range(count + _runs(count))]
     full, again, size = [], [], 0
     for _ in range(max(1, _runs(count) // 2)):

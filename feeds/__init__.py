@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from feeds.building import Builder
 from feeds.cache import EntryCache, FileEntryCache, MemoryEntryCache
-from feeds.catalogues import AlternateLink, FeedInfo, autodiscovery, catalogue
+from feeds.catalogues import AlternateLink, FeedInfo, autodiscovery, catalogue, in_formats
 from feeds.catalogues import load as load_catalogue
 from feeds.entries import entry_id
 from feeds.opml import opml_of
@@ -39,6 +39,7 @@ __all__ = [
     "catalogue",
     "entry_id",
     "hubs_of",
+    "in_formats",
     "load_catalogue",
     "opml_of",
     "write_all",
@@ -49,8 +50,8 @@ def build(
     publication: Publication,
     articles: Iterable[Article],
     *,
-    feed: FeedsSettings | None = None,
-    feeds: Sequence[FeedSettings] = (),
+    feed: FeedSettings | None = None,
+    feeds: Sequence[FeedsSettings] = (),
     hubs: Sequence[str] = (),
     cache: EntryCache | None = None,
 ) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from feeds.archives import Page, pages
 from feeds.cache import EntryCache, MemoryEntryCache, context_of
 from feeds.catalogues import FeedInfo, members
 from feeds.entries import EPOCH, Entry, absolute_url, entry_of, language_tag, uuid_of
-from feeds.formats import Format, Head, formats
+from feeds.formats import BaseFormat, Head, formats
 from feeds.known import Known, clean
 from publisher.lib.text import one_line
 from publisher.model import Article, Publication, canonical_json
@@ -43,7 +43,7 @@ class Document:
     path: str
     base_url: str
     page: Page = field(repr=False)
-    format: Format = field(repr=False)
+    format: BaseFormat = field(repr=False)
     signature: str
     news: str
 
@@ -73,15 +73,15 @@ class Builder:
         publication: Publication,
         articles: Iterable[Article],
         *,
-        feed: FeedsSettings | None = None,
-        feeds: Sequence[FeedSettings] = (),
+        feed: FeedSettings | None = None,
+        feeds: Sequence[FeedsSettings] = (),
         hubs: Sequence[str] = (),
         cache: EntryCache | None = None,
         revisions: Mapping[str, str] | None = None,
     ) -> None:
         self.publication = publication
         self.cache: EntryCache = MemoryEntryCache() if cache is None else cache
-        self._settings = feed or FeedsSettings()
+        self._settings = feed or FeedSettings()
         self._hubs = tuple(url for hub in hubs if (url := absolute_url(hub, "")))
         self._base = absolute_url(publication.base_url, "").rstrip("/")
         self._revisions = revisions or {}

@@ -26,6 +26,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from feeds.entries import absolute_url, is_episode
+from feeds.formats import BaseFormat, formats
 from feeds.known import Known, clean, newest_first
 from publisher.lib.text import slugify
 from publisher.model import Article, Publication
@@ -33,7 +34,6 @@ from publisher.settings.feeds import FeedSettings, FeedsSettings
 
 Kind = Literal["all", "section", "tag", "author", "selection", "private"]
 FILE_NAME = "feed-cache/catalogue.json"
-LINK_TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "json": "application/feed+json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ class AlternateLink:
 
 
 def catalogue(
-    publication: Publication, feed: FeedsSettings, feeds: Sequence[FeedSettings], articles: Iterable[Article] = ()
+    publication: Publication, feed: FeedSettings, feeds: Sequence[FeedsSettings], articles: Iterable[Article] = ()
 ) -> tuple[FeedInfo, ...]:
     """Every public feed: the whole publication, the selections, then sections, tags and authors by name."""
     return tuple(member.feed for member in members(publication, feed, feeds, articles))
 
 
 def members(
-    publication: Publication, feed: FeedsSettings, feeds: Sequence[FeedSettings], articles: Iterable[Article]
+    publication: Publication, feed: FeedSettings, feeds: Sequence[FeedsSettings], articles: Iterable[Article]
 ) -> tuple[Member, ...]:
     """As :func:`catalogue`, with each feed's articles."""
     ordered = newest_first(articles)
@@ -110,10 +110,15 @@ def members(
 def autodiscovery(feeds: Iterable[FeedInfo]) -> tuple[AlternateLink, ...]:
     """The links that let a browser or reader find ``feeds`` from a page, every format of each."""
     return tuple(
-        AlternateLink(url, LINK_TYPES.get(name, "application/xml"), f"{feed.title} ({_LABELS.get(name, name)})")
+        AlternateLink(url, form.link_type, f"{feed.title} ({form.label})")
         for feed in feeds
-        for name, url in feed.urls.items()
+        for form, url in in_formats(feed)
     )
+
+
+def in_formats(feed: FeedInfo) -> list[tuple[BaseFormat, str]]:
+    """The formats of a feed with its URL in each; one that is known no more, in a catalogue of old, is left out."""
+    return [(formats()[name], url) for name, url in feed.urls.items() if name in formats()]
 
 
 def save(state: Path, feeds: Iterable[FeedInfo]) -> None:
@@ -139,21 +144,18 @@ def load(state: Path) -> tuple[FeedInfo, ...]:
         return ()
 
 
-_LABELS = {"rss": "RSS", "atom": "Atom", "json": "JSON Feed"}
-
-
 def _member(
     publication: Publication,
-    feed: FeedsSettings,
+    feed: FeedSettings,
     kind: Kind,
     name: str,
     title: str,
     path: str,
     articles: Sequence[Known],
-    selection: FeedSettings | None = None,
+    selection: FeedsSettings | None = None,
 ) -> Member:
     base = absolute_url(publication.base_url, "").rstrip("/")
-    formats = (selection.formats if selection else None) or feed.formats
+    wanted = (selection.formats if selection else None) or feed.formats
     content = (selection.content if selection else None) or feed.content
     page = f"{base}/{kind}s/{quote(slugify(name), safe='')}" if kind in ("section", "tag", "author") else f"{base}/"
     info = FeedInfo(
@@ -162,7 +164,7 @@ def _member(
         title=clean(title),
         path=path,
         home_url=page,
-        urls={each: f"{base}/{quote(path)}.{each}" for each in formats},
+        urls={each: f"{base}/{quote(path)}.{formats()[each].extension}" for each in wanted},
         size=(selection.size if selection else None) or feed.size,
         full=content == "full",
         podcast=bool(selection and selection.podcast),
@@ -176,7 +178,7 @@ def _member(
 
 
 def _selection(
-    publication: Publication, feed: FeedsSettings, selection: FeedSettings, articles: Sequence[Known]
+    publication: Publication, feed: FeedSettings, selection: FeedsSettings, articles: Sequence[Known]
 ) -> Member:
     wanted: dict[Kind, set[str]] = {
         "section": {clean(name).casefold() for name in selection.sections},

@@ -16,13 +16,13 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from feeds.formats import Format
+from feeds.formats import BaseFormat
 
 #: States of a live feed that are remembered; a reader that has missed more gets the whole feed.
 STATES = 40
 
 
-def remember(history: Path, etags: Iterable[str], document: bytes, form: Format) -> None:
+def remember(history: Path, etags: Iterable[str], document: bytes, form: BaseFormat) -> None:
     """Note in the file ``history`` that each of ``etags`` stands for ``document``."""
     state = {"etags": sorted(etags), "entries": [_mark(entry) for entry in form.split(document).entries]}
     states = [state, *_states(history)][:STATES]
@@ -32,7 +32,7 @@ def remember(history: Path, etags: Iterable[str], document: bytes, form: Format)
     temporary.replace(history)
 
 
-def delta(history: Path, etags: Iterable[str], document: bytes, form: Format) -> bytes | None:
+def delta(history: Path, etags: Iterable[str], document: bytes, form: BaseFormat) -> bytes | None:
     """``document`` with the entries only that are not in the state one of ``etags`` stood for.
 
     :returns: None when no such state is remembered: then the whole feed is due.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lxml import etree
 
 from feeds.catalogues import FeedInfo
+from feeds.formats import formats
 from feeds.xml import rfc822, sub
 from publisher.lib.text import one_line
 from publisher.model import Publication
@@ -26,7 +27,7 @@ def opml_of(publication: Publication, feeds: Iterable[FeedInfo]) -> bytes:
     body = sub(root, "body")
     for feed in feeds:
         # type is "rss" for every syndication format that a reader can pull (OPML 2.0, "Subscription lists").
-        url = next((feed.urls[name] for name in ("rss", "atom", "json") if name in feed.urls), "")
+        url = next((feed.urls[name] for name, form in formats().items() if form.in_opml and name in feed.urls), "")
         if url:
             sub(
                 body,

@@ -17,7 +17,7 @@ from typing import Any
 from lxml import etree
 
 from feeds.entries import Entry
-from feeds.formats import Head, Pieces
+from feeds.formats._base import Head, Pieces
 from publisher.model import Enclosure
 
 LOCK = threading.RLock()

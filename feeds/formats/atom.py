@@ -19,7 +19,7 @@ from lxml import etree
 
 from feeds import xml
 from feeds.entries import EPOCH, Entry
-from feeds.formats import Glance, Head, Pieces
+from feeds.formats._base import BaseFormat, Glance, Head, Pieces
 from feeds.xml import ATOM, FH, XML, sub
 
 _NAMESPACES = {prefix: uri for prefix, uri in xml.NAMESPACES.items() if prefix not in ("atom", "content", "dc")}
@@ -71,7 +71,7 @@ class HeadCompletion:
         head = self.head
         _typed_title(feed)
         feed.find("updated").text = xml.rfc3339(head.updated)
-        for rel, href, media_type in (("alternate", head.home_url, "text/html"), *xml.links(head, FORMAT.media_type)):
+        for rel, href, media_type in (("alternate", head.home_url, "text/html"), *xml.links(head, Format.media_type)):
             attributes = {"rel": rel, "href": href} | ({"type": media_type} if media_type else {})
             sub(feed, "link", **attributes)
         if head.archive:
@@ -121,10 +121,13 @@ def _empty(head: Head) -> tuple[bytes, bytes]:
     return before + b"\n", end + after + b"\n"
 
 
-class Atom:
-    name = "atom"
+class Format(BaseFormat):
+    label = "Atom"
+    version = "1.0"
     extension = "atom"
     media_type = "application/atom+xml; charset=utf-8"
+    order = 1
+    in_opml = True
 
     def entry(self, entry: Entry) -> bytes:
         with xml.LOCK:
@@ -175,6 +178,3 @@ def _read_title(element: Any) -> str:
     title = element.find(f"{{{ATOM}}}title")
     text = title.text or ""
     return unescape(text) if title.get("type") == "html" else text
-
-
-FORMAT = Atom()

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from feeds.entries import Entry
-from feeds.formats import Glance, Head, Pieces
+from feeds.formats._base import BaseFormat, Glance, Head, Pieces
 from feeds.xml import rfc3339
 from publisher.model import Author, Enclosure
 
@@ -19,10 +19,13 @@ _OPEN = b'"items":[\n'
 _CLOSE = b"]}\n"
 
 
-class JsonFeed:
-    name = "json"
+class Format(BaseFormat):
+    label = "JSON Feed"
+    version = "1.1"
     extension = "json"
     media_type = "application/feed+json; charset=utf-8"
+    order = 2
+    in_opml = True
 
     def entry(self, entry: Entry) -> bytes:
         item: dict[str, Any] = {
@@ -117,6 +120,3 @@ def _attachment(enclosure: Enclosure) -> dict[str, Any]:
 
 def _dump(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-FORMAT = JsonFeed()

@@ -20,7 +20,7 @@ from lxml import etree
 
 from feeds import xml
 from feeds.entries import EPOCH, Entry
-from feeds.formats import Glance, Head, Pieces
+from feeds.formats._base import BaseFormat, Glance, Head, Pieces
 from feeds.xml import ATOM, CONTENT, DC, FH, sub
 
 
@@ -63,7 +63,7 @@ class HeadCompletion:
     def extend_rss(self, root: Any) -> None:
         head = self.head
         channel = root[0]
-        for rel, href, media_type in xml.links(head, FORMAT.media_type):
+        for rel, href, media_type in xml.links(head, Format.media_type):
             attributes = {"rel": rel, "href": href} | ({"type": media_type} if media_type else {})
             sub(channel, f"{{{ATOM}}}link", **attributes)
         if head.archive:
@@ -103,10 +103,13 @@ def _empty(head: Head) -> tuple[bytes, bytes]:
     return before + b"\n", end + after + b"\n"
 
 
-class Rss:
-    name = "rss"
+class Format(BaseFormat):
+    label = "RSS"
+    version = "2.0"
     extension = "rss"
     media_type = "application/rss+xml; charset=utf-8"
+    order = 0
+    in_opml = True
 
     def entry(self, entry: Entry) -> bytes:
         with xml.LOCK:
@@ -147,6 +150,3 @@ class Rss:
             )
             for item in channel.findall("item")
         ]
-
-
-FORMAT = Rss()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from feeds.formats import check_formats
 from publisher.articles.sources import check_sources
 from publisher.channels.share_links import check_targets
 from publisher.errors import SiteError
@@ -60,6 +61,7 @@ def open_site(directory: Path, *, clock: Callable[[], float] = time.time) -> Sit
     """
     settings = load_settings(directory)
     check_targets(settings.publication.share_targets)
+    check_formats(settings.feed, settings.feeds)
     check_sources(settings.sources, settings.directory, settings.publication)
     check_channels(settings)
     try:

@@ -61,8 +61,8 @@ class Settings(Table):
     sources: tuple[SourceSettings, ...] = Field(
         default=(SourceSettings(),), description="Where articles are read from."
     )
-    feed: FeedsSettings = Field(default_factory=FeedsSettings)
-    feeds: tuple[FeedSettings, ...] = Field(default=(), description="Feeds beside the standard ones.")
+    feed: FeedSettings = Field(default_factory=FeedSettings)
+    feeds: tuple[FeedsSettings, ...] = Field(default=(), description="Feeds beside the standard ones.")
     websub: WebSubSettings = Field(default_factory=WebSubSettings)
     digests: tuple[DigestSettings, ...] = Field(default=(DigestSettings(),), description="Editions sent as e-mail.")
     channels: tuple[ChannelSettings, ...] = Field(default=(), description="Places that articles are posted to.")

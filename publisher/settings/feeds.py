@@ -9,15 +9,15 @@ from pydantic import Field, field_validator
 
 from publisher.settings.base import HttpUrl, Name, OptionalHttpUrl, Table
 
-FormatName = Literal["rss", "atom", "json"]
 
-
-class FeedsSettings(Table):
+class FeedSettings(Table):
     """Defaults of every feed."""
 
     size: int = Field(default=30, ge=20, le=50, description="Articles in a live feed; older ones are in its archive.")
     content: Literal["full", "summary"] = Field(default="full", description="Whole body or summary only.")
-    formats: tuple[FormatName, ...] = Field(default=("rss", "atom", "json"), description="Formats that are built.")
+    formats: tuple[Name, ...] = Field(
+        default=("rss", "atom", "json"), description="Formats that are built: file names of feeds/formats."
+    )
     ttl: int = Field(default=60, ge=1, le=10080, description="Minutes a reader may wait between polls.")
     downloads_per_minute: int = Field(
         default=30, ge=0, description="Whole downloads of one feed by one program at one address; 0: no limit."
@@ -38,7 +38,7 @@ class FeedsSettings(Table):
         return moved
 
 
-class FeedSettings(Table):
+class FeedsSettings(Table):
     """One feed beside the standard ones."""
 
     name: Name = Field(description="Names the feed in its URL.")
@@ -48,7 +48,7 @@ class FeedSettings(Table):
     authors: tuple[str, ...] = Field(default=(), description="Only articles by one of these authors.")
     size: int | None = Field(default=None, ge=20, le=50, description="Default: [feed] size.")
     content: Literal["full", "summary"] | None = Field(default=None, description="Default: [feed] content.")
-    formats: tuple[FormatName, ...] | None = Field(default=None, description="Default: [feed] formats.")
+    formats: tuple[Name, ...] | None = Field(default=None, description="Default: [feed] formats.")
     podcast: bool = Field(
         default=False, description="A show: only articles with audio or video, with the itunes and podcast namespaces."
     )

@@ -30,7 +30,7 @@ import httpx
 
 import feeds
 from feeds.files import etags
-from feeds.formats import formats
+from feeds.formats import format_of
 from publisher.errors import MastheadError, RefusedAddress
 from publisher.lib.backoff import BackOff
 from publisher.net import Guard, OutOfBounds, async_client
@@ -90,9 +90,9 @@ class HubBusy(MastheadError):
 def topics(settings: Settings) -> dict[str, str]:
     """Every topic of our hub by its URL: the path of the file it stands for."""
     return {
-        url: f"{feed.path}.{formats()[name].extension}"
+        url: f"{feed.path}.{form.extension}"
         for feed in feeds.load_catalogue(settings.state)
-        for name, url in feed.urls.items()
+        for form, url in feeds.in_formats(feed)
     }
 
 
@@ -330,7 +330,9 @@ class _Content:
         except OSError:
             return None
         hubs = ", ".join(f'<{hub}>; rel="hub"' for hub in feeds.hubs_of(settings))
-        form = formats()[path.rpartition(".")[2]]
+        form = format_of(path)
+        if form is None:
+            return None
         return cls(body, form.media_type, f'<{topic}>; rel="self"' + (f", {hubs}" if hubs else ""))
 
 

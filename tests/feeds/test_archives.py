@@ -49,7 +49,7 @@ def test_every_article_is_reached_through_prev_archive_in_every_format(articles,
 
 
 def test_topics_and_selections_have_archives_of_their_own(articles):
-    out = feeds.build(PUBLICATION, articles(90), feeds=[FeedSettings(name="tea-time", tags=("TEA",), size=20)])
+    out = feeds.build(PUBLICATION, articles(90), feeds=[FeedsSettings(name="tea-time", tags=("TEA",), size=20)])
     for start in ("feeds/section/letters", "feeds/tag/tea", "feeds/author/ann-lee", "feeds/tea-time"):
         assert len(set(walk(out, "atom", start))) == 90
 
@@ -58,7 +58,7 @@ def test_topics_and_selections_have_archives_of_their_own(articles):
 @given(st.integers(0, 300), st.integers(20, 50), st.randoms(use_true_random=False))
 def test_pages_hold_every_older_article_exactly_once_and_are_never_larger_than_the_live_feed(count, size, rng):
     chosen = [make_article(rng.randrange(5000)) for _ in range(count)]
-    [info, *_] = feeds.catalogue(PUBLICATION, FeedsSettings(size=size), (), chosen)
+    [info, *_] = feeds.catalogue(PUBLICATION, FeedSettings(size=size), (), chosen)
     ordered = newest_first(chosen)
     live, *archive = pages(info, ordered)
     archived = [article.id for page in archive for article in page.articles]
@@ -74,7 +74,7 @@ KEPT = feeds.MemoryEntryCache()
 
 
 def documents(chosen):
-    out = feeds.build(PUBLICATION, chosen, feed=FeedsSettings(formats=("atom",)), cache=KEPT)
+    out = feeds.build(PUBLICATION, chosen, feed=FeedSettings(formats=("atom",)), cache=KEPT)
     return {path: data for path, data in out.items() if path.startswith("feeds/archive/feed/")}
 
 
@@ -126,5 +126,5 @@ def test_a_page_says_that_it_is_an_archive_and_where_the_live_feed_is(articles, 
 def test_live_feed_and_archive_have_one_atom_id(articles):
     out = feeds.build(PUBLICATION, articles(70))
     ids = {xml(data).findtext("a:id", namespaces=NS) for path, data in out.items() if path.endswith(".atom")}
-    feed_ids = [feed.path for feed in feeds.catalogue(PUBLICATION, FeedsSettings(), (), articles(70))]
+    feed_ids = [feed.path for feed in feeds.catalogue(PUBLICATION, FeedSettings(), (), articles(70))]
     assert len(ids) == len(feed_ids)

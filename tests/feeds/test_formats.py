@@ -50,7 +50,7 @@ def test_feedparser_shows_markup_in_a_title_as_text(publication, article, name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_feed_of_summaries_holds_no_body(publication, article, name):
-    out = feeds.build(publication, [article()], feed=FeedsSettings(content="summary"))[f"feed.{name}"]
+    out = feeds.build(publication, [article()], feed=FeedSettings(content="summary"))[f"feed.{name}"]
     [said] = read(name, out)
     assert said["body"] == ""
     assert said["summary"] == "What letter 0 says & why"
@@ -118,7 +118,7 @@ def test_an_article_without_author_is_the_publications(publication, article):
 
 
 def test_a_podcast_feed_has_episodes_only_with_itunes_and_podcast_elements(publication, article):
-    show = FeedSettings(name="show", podcast=True, category="Arts > Books", explicit=True)
+    show = FeedsSettings(name="show", podcast=True, category="Arts > Books", explicit=True)
     written = article(1, enclosures=())
     out = feeds.build(publication, [article(0), written], feeds=[show])
     channel = xml(out["feeds/show.rss"])[0]
@@ -133,7 +133,7 @@ def test_a_podcast_feed_has_episodes_only_with_itunes_and_podcast_elements(publi
 
 
 def test_opml_lists_every_feed_once(publication, articles):
-    out = feeds.build(publication, articles(3), feeds=[FeedSettings(name="tea-time", title="Tea time", tags=("tea",))])
+    out = feeds.build(publication, articles(3), feeds=[FeedsSettings(name="tea-time", title="Tea time", tags=("tea",))])
     outlines = xml(out["feeds.opml"]).findall("body/outline")
     assert [(each.get("text"), each.get("type"), each.get("xmlUrl")) for each in outlines] == [
         ("The Slow Post", "rss", "https://slow.example/feed.rss"),

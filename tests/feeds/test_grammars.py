@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
 import feeds
-from publisher.settings.feeds import FeedSettings
+from publisher.settings.feeds import FeedsSettings
 
 from .conftest import PUBLICATION
 from .reading import xml
@@ -25,7 +25,7 @@ HUBS = ("https://hub.example/",)
 
 
 def build(articles):
-    show = FeedSettings(name="show", podcast=True, category="Arts > Books")
+    show = FeedsSettings(name="show", podcast=True, category="Arts > Books")
     return feeds.build(PUBLICATION, articles, feeds=[show], hubs=HUBS)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import feeds
 from feeds.cache import FileEntryCache, MemoryEntryCache
-from publisher.settings.feeds import FeedSettings
+from publisher.settings.feeds import FeedsSettings
 
 from .conftest import PUBLICATION, make_article
 from .reading import NS, read, xml
@@ -21,14 +21,14 @@ from .reading import NS, read, xml
 PROGRAM = """
 import hashlib, importlib.util, sys
 import feeds
-from publisher.settings.feeds import FeedSettings
+from publisher.settings.feeds import FeedsSettings
 spec = importlib.util.spec_from_file_location("shared", sys.argv[1])
 shared = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(shared)
 out = feeds.build(
     shared.PUBLICATION,
     [shared.make_article(number) for number in range(45)],
-    feeds=[FeedSettings(name="show", podcast=True, tags=("tea", "coffee"))],
+    feeds=[FeedsSettings(name="show", podcast=True, tags=("tea", "coffee"))],
     hubs=("https://hub.example/", "https://slow.example/websub"),
 )
 print(hashlib.sha256(repr(sorted(out.items())).encode()).hexdigest())
@@ -40,7 +40,7 @@ def digest(out: dict[str, bytes]) -> str:
 
 
 def build(chosen, cache=None) -> dict[str, bytes]:
-    show = FeedSettings(name="show", podcast=True, tags=("tea", "coffee"))
+    show = FeedsSettings(name="show", podcast=True, tags=("tea", "coffee"))
     hubs = ("https://hub.example/", "https://slow.example/websub")
     return feeds.build(PUBLICATION, chosen, feeds=[show], hubs=hubs, cache=cache)
 

@@ -39,8 +39,6 @@ FEED_READERS = 20
 #: Characters of a feed's beginning.
 EXCERPT = 1_600
 
-FORMATS = {"rss": "RSS 2.0", "atom": "Atom 1.0", "json": "JSON Feed 1.1"}
-
 
 def home(frame: Frame, request: Request) -> Response:
     """The operator's front page."""
@@ -84,14 +82,14 @@ def feed_part(frame: Frame, root: str) -> dict[str, Any]:
     built = feeds.load_catalogue(settings.state)
     main = built[0] if built else feeds.catalogue(frame.publication, settings.feed, settings.feeds)[0]
     formats = []
-    for name, url in main.urls.items():
+    for form, url in feeds.in_formats(main):
         path = urlsplit(url).path.removeprefix(urlsplit(frame.publication.base_url).path)
         formats.append(
             {
-                "name": FORMATS.get(name, name),
+                "name": form.title,
                 "url": url,
                 "href": f"{root}{path}",
-                **_file(folder / f"{main.path}.{name}"),
+                **_file(folder / f"{main.path}.{form.extension}"),
             }
         )
     return {

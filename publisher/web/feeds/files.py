@@ -24,7 +24,7 @@ from starlette.responses import Response
 
 from feeds.deltas import delta
 from feeds.files import ENCODINGS, etag
-from feeds.formats import Format
+from feeds.formats import BaseFormat
 from publisher.web.frame.conditions import known_tag, named_tags
 
 #: What a response depends on besides its address.
@@ -53,7 +53,7 @@ def response(
     file: Path,
     media_type: str,
     *,
-    form: Format | None = None,
+    form: BaseFormat | None = None,
     history: Path | None = None,
     archive: bool = False,
     headers: Mapping[str, str] | None = None,

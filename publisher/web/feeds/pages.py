@@ -9,13 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import feeds
-from feeds.formats import Format, formats
+from feeds.formats import BaseFormat, formats
 from publisher.web.feeds.files import VARY
 from publisher.web.frame.access import ANYBODY
 from publisher.web.frame.frame import Frame, root_of
 from publisher.web.frame.routes import Get
-
-LABELS = {"rss": "RSS", "atom": "Atom", "json": "JSON Feed"}
 
 
 def folder_of(frame: Frame) -> Path:
@@ -28,7 +26,10 @@ def listing(frame: Frame, request: Request) -> Response:
     root = root_of(request)
     groups: dict[str, list[dict[str, object]]] = {}
     for each in feeds.load_catalogue(frame.site.settings.state):
-        links = [{"label": LABELS.get(name, name), "href": f"{root}/{quote(each.path)}.{name}"} for name in each.urls]
+        links = [
+            {"label": form.label, "href": f"{root}/{quote(each.path)}.{form.extension}"}
+            for form, _ in feeds.in_formats(each)
+        ]
         title = each.name if each.kind in ("section", "tag", "author") else each.title
         view = {"title": title, "articles": each.articles, "updated": each.updated, "links": links}
         groups.setdefault(each.kind, []).append(view)
@@ -37,7 +38,7 @@ def listing(frame: Frame, request: Request) -> Response:
     return frame.page(request, "web/feeds.html", values, speech=speech)
 
 
-def preview(frame: Frame, request: Request, path: str, file: Path, form: Format) -> Response:
+def preview(frame: Frame, request: Request, path: str, file: Path, form: BaseFormat) -> Response:
     """What a person gets who navigates to a feed: how to subscribe, and what is in it."""
     title, entries = form.glance(file.read_bytes())
     root, folder = root_of(request), folder_of(frame)
@@ -48,14 +49,14 @@ def preview(frame: Frame, request: Request, path: str, file: Path, form: Format)
     values = {
         "title": speech.say("feed.title", title=title),
         "heading": title,
-        "format": LABELS.get(form.name, form.name),
+        "format": form.label,
         "archive": path.startswith("feeds/archive/"),
         "url": here,
         "raw": f"{root}/{quote(path)}?raw",
         "formats": [
-            {"label": LABELS.get(name, name), "href": f"{root}/{quote(stem)}.{name}", "here": name == form.name}
-            for name in formats()
-            if (folder / f"{stem}.{name}").is_file()
+            {"label": each.label, "href": f"{root}/{quote(stem)}.{each.extension}", "here": each is form}
+            for each in formats().values()
+            if (folder / f"{stem}.{each.extension}").is_file()
         ],
         "feed_readers": [
             {"label": "Feedly", "href": f"https://feedly.com/i/subscription/feed/{encoded}"},

@@ -19,7 +19,7 @@ from feeds.building import Builder
 from feeds.cache import FileEntryCache
 from feeds.catalogues import FeedInfo
 from feeds.entries import EPOCH
-from feeds.formats import formats
+from feeds.formats import format_of, formats
 from feeds.known import newest_first
 from publisher.digests.planning import follows
 from publisher.lib.tokens import Purpose
@@ -100,7 +100,7 @@ def _owner(frame: Frame, request: Request) -> int | None:
 
 def private_feed(frame: Frame, request: Request) -> Response:
     """The articles that the owner of this address follows."""
-    token, form = request.path_params["token"], formats().get(request.path_params["name"])
+    token, form = request.path_params["token"], format_of(f"feed.{request.path_params['name']}")
     owner = _owner_of_feed(frame, token)
     if form is None or owner is None:
         raise HTTPException(404)

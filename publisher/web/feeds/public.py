@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 import feeds
-from feeds.formats import formats
+from feeds.formats import format_of
 from feeds.opml import MEDIA_TYPE as OPML_TYPE
 from publisher.errors import StoreError
 from publisher.store import feed_readers
@@ -44,7 +44,7 @@ NOTE_EVERY_SECONDS = 6 * 3600.0
 def feed(frame: Frame, request: Request) -> Response:
     """A live feed or an archive page."""
     path = request.scope["path"].removeprefix(root_of(request)).lstrip("/")
-    form = formats().get(path.rpartition(".")[2])
+    form = format_of(path)
     file = _file(frame, path) if form is not None else None
     if form is None or file is None:
         raise HTTPException(404)
