@@ -44,6 +44,7 @@ from publisher.pipeline.collecting import collect
 from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
+from publisher.posting import sending
 from publisher.store import articles, keys, private_feeds, subscribers, websub
 from publisher.store import tracking as tracking_rows
 from publisher.store.subscribers import SubscriberStatus
@@ -247,7 +248,7 @@ class Mail(OneByOne):
 
 
 @contextlib.contextmanager
-def platforms() -> Iterator[httpx.Client]:
+def platforms(*_: object) -> Iterator[httpx.Client]:
     """A webhook's receiver and a Mastodon server that take everything."""
     numbers = iter(range(9001, 9999))
 
@@ -333,7 +334,8 @@ def round_of(site: Site, mail: Mail, *, batch: int = 1000) -> None:
     freeze_due(site)
     drain(site, mail.full, transport=mail, options=delivery.Options(batch=batch))
     delivery.sweep(site.store, site.settings.journal, site.clock)
-    posting.send_due(site.store, site.settings, clock=site.now_utc, client=platforms)
+    with mock.patch.object(sending, "open_client", platforms):
+        posting.send_due(site.store, site.settings, clock=site.now_utc)
 
 
 def facts_of(site: Site, token: str) -> dict[str, object]:

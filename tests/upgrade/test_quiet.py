@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from xml.etree import ElementTree
 
 import httpx
@@ -30,6 +31,7 @@ from publisher.pipeline.collecting import Collected, collect
 from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
+from publisher.posting import sending
 from publisher.web.app import create_app
 from tests.upgrade.restoring import AFTERWARDS, VERSIONS, Kept, dump_of, restore
 
@@ -63,10 +65,14 @@ class Tick:
         freeze_due(self.opened)
         drain(self.opened, transport=Mail(self.mailed))
         delivery.sweep(self.opened.store, self.opened.settings.journal, self.opened.clock)
-        posting.send_due(self.opened.store, self.opened.settings, clock=self.opened.now_utc, client=self.platforms)
+        self.post(self.opened.now_utc)
+
+    def post(self, clock: Callable[[], datetime]) -> None:
+        with mock.patch.object(sending, "open_client", self.platforms):
+            posting.send_due(self.opened.store, self.opened.settings, clock=clock)
 
     @contextmanager
-    def platforms(self) -> Iterator[httpx.Client]:
+    def platforms(self, *_: object) -> Iterator[httpx.Client]:
         def answer(request: httpx.Request) -> httpx.Response:
             self.called.append(request)
             return httpx.Response(200, json={"id": "1", "url": "https://social.example/1"})
@@ -241,7 +247,7 @@ def test_a_post_that_was_waiting_goes_out_once_when_its_window_opens(tick: Tick)
     (waiting,) = tick.kept.rows("post", "status = 'queued'")
     noon = datetime(2026, 11, 22, 9, tzinfo=UTC)
     for _ in range(2):
-        posting.send_due(tick.opened.store, tick.opened.settings, clock=lambda: noon, client=tick.platforms)
+        tick.post(lambda: noon)
     sent = [request for request in tick.called if request.method == "POST"]
     assert [request.headers["idempotency-key"] for request in sent] == [waiting["key"]]
     assert json.loads(sent[0].content)["status"] == waiting["text"]
