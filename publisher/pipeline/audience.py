@@ -1,21 +1,20 @@
-"""``subscribers.csv`` of the site: addresses that the operator vouches for, added and never taken away.
+"""``subscribers.csv`` of the site: subscribers that the operator vouches for, added and never taken away.
 
-One who is known is left alone, in whatever state, so a file that is read again undoes no unsubscription. A
-row that is no address is set aside with its line.
+The file is read by the rules of ``masthead import``, so it may be an export, ours or another program's, and who is
+unsubscribed there is not mailed here. One who is known is left alone, in whatever state: the file is read again and
+again, and what it said at first must not undo what the subscriber decided since.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 
 from publisher.articles.documents import Problem
-from publisher.errors import BadAddress
-from publisher.lib.addresses import parse_address
-from publisher.lib.text import one_line
+from publisher.errors import SourceError
 from publisher.pipeline.site import Site
-from publisher.store import meta, subscribers
-from publisher.store.subscribers import NewSubscriber
+from publisher.store import meta
+from publisher.subscribers import interchange
+from publisher.subscribers.interchange.columns import BadRow
 
 _FINGERPRINT = "audience.fingerprint"
 #: A larger file goes through ``masthead import``, which reads a million rows with a progress bar.
@@ -31,7 +30,7 @@ class Joined:
 
 
 def join_audience(site: Site, *, force: bool = True) -> Joined:
-    """Add the people of the audience file to every digest.
+    """Add the subscribers of the audience file, to every digest or to the one that their row names.
 
     :param force: without, an unchanged file is not read.
     """
@@ -46,38 +45,19 @@ def join_audience(site: Site, *, force: bool = True) -> Joined:
             return Joined(0)
     if status.st_size > MAX_BYTES:
         return Joined(0, (Problem(name, None, "too large to read at every start; use: masthead import", True),))
+    aside: list[BadRow] = []
     try:
-        people, problems = _read(path.read_bytes(), name)
-    except (OSError, csv.Error) as error:
-        return Joined(0, (Problem(name, None, f"cannot be read: {error}", True),))
-    digests = [digest.name for digest in site.settings.digests]
+        report = interchange.import_file(
+            site.store,
+            path,
+            digests=tuple(digest.name for digest in site.settings.digests),
+            now=site.now(),
+            origin=name,
+            newcomers_only=True,
+            set_aside=aside.append,
+        )
+    except SourceError as error:
+        return Joined(0, (Problem(name, error.line, error.reason, True),))
     with site.store.begin() as tx:
-        added = subscribers.import_list(tx, people, now=site.now(), origin=name, digests=digests)
         meta.put(tx, _FINGERPRINT, fingerprint)
-    return Joined(added, tuple(problems))
-
-
-def _read(content: bytes, name: str) -> tuple[list[NewSubscriber], list[Problem]]:
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        return [], [Problem(name, None, f"not UTF-8 at byte {error.start}; save the file as UTF-8", True)]
-    rows = csv.DictReader(lines)
-    fields = {(field or "").strip().casefold(): field for field in rows.fieldnames or ()}
-    column = fields.get("address") or fields.get("email")
-    if column is None:
-        return [], [Problem(name, 1, 'no column "address"; expected address, name, language', True)]
-    people, problems = [], []
-    for row in rows:
-        address = (row.get(column) or "").strip()
-        if not address:
-            continue
-        try:
-            parse_address(address)
-        except BadAddress as error:
-            problems.append(Problem(name, rows.line_num, str(error), True))
-            continue
-        person = one_line(row.get(fields.get("name", "")) or "")
-        language = one_line(row.get(fields.get("language", "")) or "")
-        people.append(NewSubscriber(address, person, language))
-    return people, problems
+    return Joined(report.new, tuple(Problem(name, row.line, row.reason, True) for row in aside))

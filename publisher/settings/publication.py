@@ -74,7 +74,7 @@ class SourceSettings(FamilyTable):
 class AudienceSettings(Table):
     file: str = Field(
         default="subscribers.csv",
-        description="Addresses to add at publish (columns address, name, language); absent is fine.",
+        description="Subscribers to add at publish: a file as `masthead import` reads it; absent is fine.",
     )
     max_age_days: int = Field(
         default=30,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Connection, DefaultClause, Double, Integer, MetaData, Table, Text, text
+from sqlalchemy import Column, Connection, DefaultClause, Double, Integer, MetaData, Table, Text, func, select, text
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.elements import True_
 
@@ -74,6 +74,8 @@ def _listed(columns: tuple[Column[Any], ...], prefix: str = "") -> str:
     return ", ".join(prefix + column.name for column in columns)
 
 
+_WITHOUT_KNOWN = """DELETE FROM incoming WHERE address_key IN
+(SELECT s.address_key FROM subscriber s WHERE s.id <= :known)"""
 _STOPPED = """INSERT INTO suppression (address_hash, reason, detail, created)
 SELECT address_hash, suppressed, :origin, :now FROM incoming WHERE suppressed <> '' ON CONFLICT DO NOTHING"""
 _NEW = f"""INSERT INTO subscriber (address, address_key, address_hash, name, token, status, origin, created,
@@ -142,7 +144,16 @@ class _TakenBack(Exception):
 class Importer:
     """Collects rows and writes them a batch at a time."""
 
-    def __init__(self, store: Store, *, digests: tuple[str, ...], now: float, origin: str, dry_run: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        digests: tuple[str, ...],
+        now: float,
+        origin: str,
+        dry_run: bool = False,
+        newcomers_only: bool = False,
+    ) -> None:
         self._store = store
         self._digests = digests
         self._now = now
@@ -153,6 +164,8 @@ class Importer:
         self._examples = 0
         with store.begin() as tx:
             self._key = meta.secret_key(tx, "suppression")
+            #: Whoever has an id up to this one is left as they are.
+            self._known = (tx.scalar(select(func.max(subscriber.c.id))) or 0) if newcomers_only else 0
 
     @property
     def waiting(self) -> int:
@@ -222,6 +235,8 @@ class Importer:
 
     def _apply(self, tx: Connection, shown: tuple[Example, ...]) -> Counts:
         base = {"now": self._now, "origin": self._origin}
+        if self._known:
+            tx.execute(text(_WITHOUT_KNOWN), {"known": self._known})
         suppressed = tx.execute(text(_STOPPED), base).rowcount
         changed = tx.execute(text(_FILLED)).rowcount
         tx.execute(text(_ENDED), {"now": self._now, "inactive": False})

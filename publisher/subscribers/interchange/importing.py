@@ -1,4 +1,4 @@
-"""Importing a file of readers, in batches that are each one transaction.
+"""Importing a file of subscribers, in batches that are each one transaction.
 
 A batch goes into a temporary table and from there, by a handful of statements, to where it belongs
 (:mod:`publisher.store.importing`). A dry run does all of it and takes it back, so its figures are those of the
@@ -57,14 +57,16 @@ def import_file(
     dry_run: bool = False,
     suppress_all: str = "",
     origin: str = "import",
+    newcomers_only: bool = False,
     progress: Progress | None = None,
     set_aside: Callable[[BadRow], None] | None = None,
 ) -> Report:
     """Import ``path``: ``.json`` as JSON, everything else as CSV.
 
-    :param digests: what confirmed readers of the file are subscribed to.
+    :param digests: what confirmed subscribers of the file are subscribed to.
     :param now: UTC epoch seconds.
     :param suppress_all: the file is a list of addresses never to be mailed, for this reason.
+    :param newcomers_only: nothing of the file is taken over about subscribers who were there before.
     :param set_aside: called with every row that cannot be used.
     :raises SourceError: the file cannot be read, or no column holds addresses.
     """
@@ -77,7 +79,9 @@ def import_file(
                 if progress is not None:
                     progress(min(raw.tell(), size) if not raw.closed else size, size)
 
-            importer = Importer(store, digests=digests, now=now, origin=origin, dry_run=dry_run)
+            importer = Importer(
+                store, digests=digests, now=now, origin=origin, dry_run=dry_run, newcomers_only=newcomers_only
+            )
             report = _import(importer, known, rows, suppress_all, set_aside, report_progress)
             if progress is not None:
                 progress(size, size)
