@@ -90,7 +90,7 @@ def test_the_worker_sends_confirmations_and_reads_reports(directory) -> None:
     site.close()
 
 
-def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None:
+def test_the_status_names_an_edition_that_subscribers_called_spam(directory) -> None:
     site = open_site(directory)
     with site.store.begin() as tx:
         number = editions.create(tx, "digest", "News", [], now=1.0)
@@ -98,7 +98,8 @@ def test_the_status_names_an_edition_that_readers_called_spam(directory) -> None
         tx.execute(chunk.insert().values(edition_id=number, due=1.0, size=100, sent=100))
         reports.add(tx, reports.NewReport("complaint", subscriber_id=1, edition_id=number, at=1.0, source="mail"))
     site.close()
-    assert "1 of 100 readers called it spam (1.00%)" in command("status", "--site", directory).stdout
+    shown = " ".join(command("status", "--site", directory).stdout.split())
+    assert "1 of 100 subscribers called it spam (1.00%)" in shown
     (told,) = json.loads(command("status", "--site", directory, "--json").stdout)
     assert (told["complaints"], told["complaint_rate"]) == (1, 0.01)
 
