@@ -19,7 +19,7 @@ A transport never raises for what a relay does: that is a :class:`Result`. What 
 :class:`~publisher.errors.DeliveryError`, is about this machine (the outbox cannot be written); what is
 in flight then is in doubt.
 
-A kind of transport is one file in :mod:`publisher.mail.transports` with a class ``Transport``.
+A kind of transport is one file in :mod:`publisher.mail.transports`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from publisher.errors import SettingsError
 from publisher.model import Publication
-from publisher.settings.base import Secret, Table
+from publisher.settings.base import Secret, Table, describe_table
 from publisher.settings.channels import ChannelSettings
 from publisher.settings.design import DesignSettings
 from publisher.settings.digests import DigestSettings
@@ -183,27 +183,6 @@ def _one_line(error: ValidationError) -> str:
 
 def describe_settings() -> Iterator[tuple[str, str, str]]:
     """Each setting as ``(key, default, description)``, in the order of the file; for the table in docs/settings.md."""
-    yield from _describe(Settings, "")
-
-
-def _describe(model: type[Table], prefix: str) -> Iterator[tuple[str, str, str]]:
-    for name, field in model.model_fields.items():
-        inner = _table_of(field.annotation)
-        if name == "directory" and not prefix:
-            continue
-        if inner is not None:
-            many = "tuple" in str(field.annotation)
-            yield from _describe(inner, f"{prefix}{name}{'[]' if many else ''}.")
-            continue
-        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-        yield f"{prefix}{name}", default, field.description or ""
-
-
-def _table_of(annotation: Any) -> type[Table] | None:
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, Table) and annotation is not Secret else None
-    for argument in getattr(annotation, "__args__", ()):
-        found = _table_of(argument)
-        if found is not None:
-            return found
-    return None
+    for row in describe_table(Settings):
+        if row[0] != "directory":
+            yield row

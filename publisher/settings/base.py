@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -49,16 +49,40 @@ def read_options(options: type[OptionsT], values: Mapping[str, Any], *, where: s
         return options.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    key = ".".join([where, *map(str, first["loc"])])
+    key = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        known = ", ".join(options.model_fields) or "none"
-        raise SettingsError(f"{key}: unknown key; {label} knows {known}")
+        known = "; {label} knows " + (", ".join(options.model_fields) or "none") if len(first["loc"]) == 1 else ""
+        raise SettingsError(f"{key}: unknown key{known.format(label=label)}")
     if first["type"] == "missing":
         raise SettingsError(f"{key}: missing; a value is required")
     if first["type"] == "secret_in_file":  # its input is the secret itself
         raise SettingsError(f"{key}: {message}")
+    if isinstance(first["input"], (dict, list)):  # a rule over several keys: the message names them
+        raise SettingsError(f"{key}: {message}")
     raise SettingsError(f"{key} = {first['input']!r}: {message}")
+
+
+def read_options_among(
+    options: type[OptionsT],
+    values: Mapping[str, Any],
+    *,
+    siblings: Callable[[], Iterable[type[Table]]],
+    where: str,
+    label: str,
+) -> OptionsT:
+    """As :func:`read_options`, in a table that keeps the keys of members that are not chosen at the moment.
+
+    A key that only a sibling knows is left alone, so that another member can be chosen by one line (or for one
+    command, from the environment) and the rest of the table stays.
+
+    :param siblings: the ``Options`` of all members; asked only when there is a key that ``options`` does not know.
+    """
+    idle = set(values) - set(options.model_fields)
+    if idle:
+        idle &= {name for sibling in siblings() for name in sibling.model_fields}
+    chosen = {name: value for name, value in values.items() if name not in idle}
+    return read_options(options, chosen, where=where, label=label)
 
 
 class Secret(Table):
@@ -122,3 +146,25 @@ def _name(value: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 OptionalHttpUrl = Annotated[str, AfterValidator(_http_url_or_empty)]
 Name = Annotated[str, AfterValidator(_name)]
+
+
+def describe_table(model: type[Table], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Each key of a table, and of the tables in it, as ``(key, default, description)``."""
+    for name, field in model.model_fields.items():
+        inner = _table_of(field.annotation)
+        if inner is not None:
+            many = "tuple" in str(field.annotation)
+            yield from describe_table(inner, f"{prefix}{name}{'[]' if many else ''}.")
+            continue
+        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        yield f"{prefix}{name}", default, field.description or ""
+
+
+def _table_of(annotation: object) -> type[Table] | None:
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, Table) and annotation is not Secret else None
+    for argument in getattr(annotation, "__args__", ()):
+        found = _table_of(argument)
+        if found is not None:
+            return found
+    return None

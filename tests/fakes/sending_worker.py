@@ -24,10 +24,10 @@ from publisher.errors import MastheadError, StoreError
 from publisher.lib.backoff import doubling
 from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outgoing
-from publisher.mail.transports.smtp import Transport
 from publisher.store import Store, open_store
 from publisher.store.chunks import DeliveryRow, EditionRow
 from tests.factories import settings
+from tests.publisher.mail.smtp.sending import smtp
 
 PATIENCE = Patience(connect=4, greeting=4, command=4, tls=4, data=4, block=4, end_of_data=4)
 FILLER = b"The harbour at dawn. " * 3 + b"\r\n"
@@ -72,7 +72,7 @@ def composer(lines: int) -> Callable[[EditionRow, DeliveryRow], Outgoing]:
 def main(orders: Orders) -> None:
     store = _open(orders.url)
     chosen = settings(Path(orders.journal), mail=orders.mail)
-    transport = Transport(chosen, patience=PATIENCE, pauses=doubling(0.1, 0.5))
+    transport = smtp(chosen, patience=PATIENCE, pauses=doubling(0.1, 0.5))
     compose = composer(orders.lines)
     journal = Path(orders.journal)
     told: list[bool] = []

@@ -22,10 +22,11 @@ from pathlib import Path
 import pytest
 
 from publisher.mail.transport import Outcome, Outgoing
-from publisher.mail.transports.smtp import Transport
+from publisher.mail.transports.smtp import SmtpTransport
 from tests.conftest import absent
 from tests.factories import settings
 from tests.fakes.relay import FaultyRelay, Habits
+from tests.publisher.mail.smtp.sending import smtp
 
 pytestmark = pytest.mark.server
 
@@ -134,9 +135,9 @@ def a_message(number: int, text: bytes = b"Hello.\r\n") -> Outgoing:
     return Outgoing(number, "b@slow.example", f"r{number}@reader.example", head.encode() + text, message_id)
 
 
-def transport_to(port: int, directory: Path, connections: int = 3) -> Transport:
+def transport_to(port: int, directory: Path, connections: int = 3) -> SmtpTransport:
     mail = {"transport": "smtp", "host": "127.0.0.1", "port": port, "security": "none", "connections": connections}
-    return Transport(settings(directory, mail=mail))
+    return smtp(settings(directory, mail=mail))
 
 
 def test_through_a_real_postfix_every_message_arrives_once_whatever_its_text_tries(

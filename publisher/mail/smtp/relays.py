@@ -20,8 +20,8 @@ from publisher.lib.backoff import BackOff, doubling
 from publisher.mail.smtp.pace import Pace
 from publisher.mail.smtp.replies import Streak
 from publisher.mail.smtp.session import Login
+from publisher.mail.smtp.values import Relay
 from publisher.mail.transport import Cause, Outcome, Result
-from publisher.settings.mail import RelaySettings
 
 #: Messages taken running that win back one connection.
 RECOVERY = 20
@@ -78,11 +78,11 @@ def after_trouble(health: Health, fault: Result, *, taken: int, most: int, now: 
     return replace(health, failures=failures, closed_until=now + pauses.wait(failures), fault=fault)
 
 
-class Relay:
-    """One relay in use: its settings, its health, and how much of the mail it has taken on."""
+class ActiveRelay:
+    """One relay in use: what we were told of it, its health, and how much of the mail it has taken on."""
 
-    def __init__(self, settings: RelaySettings, login: Login, pace: Pace) -> None:
-        self.settings = settings
+    def __init__(self, relay: Relay, login: Login, pace: Pace) -> None:
+        self.relay = relay
         self.login = login
         self.pace = pace
         self.streak = Streak()
@@ -94,8 +94,8 @@ class Relay:
 
     def room(self, now: float) -> bool:
         """Whether it may have one more connection. A stalled one may wait ten minutes: it gets a substitute, once."""
-        substitutes = min(self.stalled, self.settings.connections)
-        return self.open - substitutes < self.health.allows(self.settings.connections, now)
+        substitutes = min(self.stalled, self.relay.connections)
+        return self.open - substitutes < self.health.allows(self.relay.connections, now)
 
 
 class Relays:
@@ -109,18 +109,18 @@ class Relays:
     #: A relay that has not answered for so many seconds is not waited for.
     SILENT = 2.0
 
-    def __init__(self, relays: Iterable[Relay], clock: Callable[[], float], pauses: BackOff) -> None:
+    def __init__(self, relays: Iterable[ActiveRelay], clock: Callable[[], float], pauses: BackOff) -> None:
         self.all = list(relays)
         self._clock = clock
         self._pauses = pauses
 
-    def to_open(self) -> Relay | None:
+    def to_open(self) -> ActiveRelay | None:
         """The relay that should get the next connection: of those with room, the one furthest behind."""
         now = self._clock()
         able = [relay for relay in self.all if relay.room(now)]
-        return min(able, key=lambda relay: ((relay.open + 1) / relay.settings.weight, relay.share), default=None)
+        return min(able, key=lambda relay: ((relay.open + 1) / relay.relay.weight, relay.share), default=None)
 
-    def may_take(self, relay: Relay) -> bool:
+    def may_take(self, relay: ActiveRelay) -> bool:
         """Whether ``relay`` may be given the next message, or should let the others catch up."""
         if len(self.all) == 1:
             return True
@@ -130,32 +130,32 @@ class Relays:
             for other in self.all
             if other is not relay and other.open and now - other.active < self.SILENT and not other.health.failures
         ]
-        return not others or relay.share <= min(others) + self.AHEAD / relay.settings.weight
+        return not others or relay.share <= min(others) + self.AHEAD / relay.relay.weight
 
-    def assigned(self, relay: Relay) -> None:
+    def assigned(self, relay: ActiveRelay) -> None:
         """``relay`` was given a message."""
-        relay.share += 1 / relay.settings.weight
+        relay.share += 1 / relay.relay.weight
 
-    def joined(self, relay: Relay) -> None:
+    def joined(self, relay: ActiveRelay) -> None:
         """A connection to ``relay`` is ready: it starts level with the others, not with a debt to make good."""
         relay.active = self._clock()
         level = [other.share for other in self.all if other is not relay and other.open and not other.health.failures]
         if level:
             relay.share = max(relay.share, min(level))
 
-    def answered(self, relay: Relay) -> None:
+    def answered(self, relay: ActiveRelay) -> None:
         """``relay`` took a message."""
         relay.health = after_success(relay.health)
         if len(self.all) > 1:
             relay.active = self._clock()
 
-    def troubled(self, relay: Relay, fault: Result, *, taken: int) -> None:
+    def troubled(self, relay: ActiveRelay, fault: Result, *, taken: int) -> None:
         """A connection to ``relay`` ended with ``fault``."""
         relay.health = after_trouble(
             relay.health,
             fault,
             taken=taken,
-            most=relay.settings.connections,
+            most=relay.relay.connections,
             now=self._clock(),
             pauses=self._pauses,
         )

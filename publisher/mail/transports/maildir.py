@@ -15,19 +15,23 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import ClassVar
 
 from publisher.errors import DeliveryError
 from publisher.lib.text import one_line
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Reserve, Result, unlimited
 from publisher.settings import Settings
+from publisher.settings.base import Table
 
 _SUBDIRECTORIES = ("tmp", "new", "cur")
 
 
-class Transport(OneByOne):
+class MaildirTransport(OneByOne):
     """Writes to ``state/outbox``; the file holds LF line ends, as local mail does, and the envelope on top."""
 
-    def __init__(self, settings: Settings, reserve: Reserve = unlimited) -> None:
+    Options: ClassVar[type[Table]] = Table
+
+    def __init__(self, options: Table, settings: Settings, reserve: Reserve = unlimited) -> None:
         self.directory = settings.state / "outbox"
         self._read: frozenset[str] = frozenset()
         self._read_at = -1
@@ -74,6 +78,9 @@ class Transport(OneByOne):
             temporary.unlink(missing_ok=True)
             raise
         _sync_directory(self.directory / "new")
+
+
+TRANSPORT = MaildirTransport
 
 
 def file_name(message_id: str) -> str:

@@ -24,10 +24,11 @@ from publisher.lib.addresses import parse_address
 from publisher.lib.links import preferences_url, unsubscribe_url
 from publisher.mail.compiled import Recipient
 from publisher.mail.transport import Outgoing
-from publisher.mail.transports.maildir import Transport
+from publisher.mail.transports.maildir import MaildirTransport
 from publisher.model import Article, Author, EditionStatus, Enclosure, Image, RelatedArticle
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
+from publisher.settings.base import Table
 from publisher.store import articles, editions, open_store, subscribers
 from publisher.store.subscribers import NewSubscriber
 from publisher.store.tables import chunk, delivery, subscriber
@@ -143,7 +144,7 @@ def _publish(folder: Path, url: str):
     with store.begin() as tx:
         tx.execute(text("UPDATE post SET status = 'unknown', reason = 'the answer was lost' WHERE id = 1"))
         tx.execute(text("UPDATE channel SET paused = 1, reason = 'a dead token' WHERE name = 'x'"))
-    transport = Transport(settings)
+    transport = MaildirTransport(Table(), settings)
     for key, name in (("1", "Mara Lindqvist"), ("2", "Tomás Ó Néill"), ("3", "")):
         reader = Recipient(
             key=key,

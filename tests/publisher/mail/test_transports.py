@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from publisher.errors import DeliveryError, SettingsError
+from publisher.mail import transports
 from publisher.mail.transport import Outcome, Outgoing, Transport
-from publisher.mail.transports import kinds, open_transport
+from publisher.mail.transports import check_transport, kinds, open_transport
+from publisher.pipeline.site import open_site
 from publisher.settings import Settings
 from tests import factories
 from tests.fakes.relay import FaultyRelay, Habits
@@ -140,3 +143,89 @@ def test_an_outbox_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -
     (tmp_path / "state").write_text("a file, not a directory")
     with pytest.raises(DeliveryError, match=r"the outbox .*state/outbox cannot be written"):
         list(open_transport(a_site(tmp_path)).deliver(iter([a_message(1)]), intent=nothing))
+
+
+PIGEONS = '''
+"""Writes each message on a slip of paper."""
+
+from publisher.mail.transport import SENT, OneByOne
+from publisher.settings.base import Table
+from pydantic import Field
+
+
+class Options(Table):
+    loft: str = Field(description="Where the pigeons live.")
+    birds: int = Field(default=1, ge=1, description="How many.")
+
+
+class PigeonTransport(OneByOne):
+    Options = Options
+
+    def __init__(self, options, settings, reserve=None):
+        self.loft = settings.directory / options.loft
+
+    def send(self, outgoing):
+        self.loft.mkdir(exist_ok=True)
+        (self.loft / f"{outgoing.delivery}.txt").write_bytes(outgoing.message)
+        return SENT
+
+
+TRANSPORT = PigeonTransport
+'''
+
+
+@pytest.fixture
+def pigeons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    package = tmp_path / "more"
+    package.mkdir()
+    (package / "pigeon.py").write_text(PIGEONS)
+    monkeypatch.setattr(transports, "__path__", [*transports.__path__, str(package)])
+    yield
+    sys.modules.pop("publisher.mail.transports.pigeon", None)
+
+
+@pytest.mark.usefixtures("pigeons")
+def test_a_new_file_is_a_transport_and_mail_leaves_through_it(tmp_path: Path) -> None:
+    settings = a_site(tmp_path, transport="pigeon", loft="roof")
+    check_transport(settings)
+    assert "pigeon" in kinds()
+    results = list(open_transport(settings).deliver(iter([a_message(1), a_message(2)]), intent=nothing))
+    assert [result.outcome for _, result in results] == [Outcome.SENT, Outcome.SENT]
+    assert (tmp_path / "roof/2.txt").read_bytes() == a_message(2).message
+    assert "mail.loft" in {key for key, _, _ in transports.describe_options()}
+
+
+@pytest.mark.usefixtures("pigeons")
+@pytest.mark.parametrize(
+    ("mail", "message"),
+    [
+        ({"transport": "albatross"}, r"mail\.transport = 'albatross': expected one of maildir, memory, pigeon, smtp"),
+        ({"transport": "pigeon"}, r"mail\.loft: missing"),
+        ({"transport": "pigeon", "loft": "roof", "birds": 0}, r"mail\.birds = 0: .*greater than or equal to 1"),
+        ({"transport": "maildir", "brids": 1}, r"mail\.brids: unknown key; the transport maildir knows none"),
+        ({"transport": "smtp", "port": 70000}, r"mail\.port = 70000: "),
+        ({"transport": "smtp", "relays": [{"host": "a", "weight": 0}]}, r"mail\.relays\[0\]\.weight = 0: "),
+        ({"transport": "smtp", "relays": [{"host": "a", "wieght": 1}]}, r"mail\.relays\[0\]\.wieght: unknown key$"),
+        ({"transport": "smtp", "username": "ada"}, r"^mail: username and password go together"),
+        ({"transport": "smtp", "password": "hunter2", "username": "a"}, r"^mail\.password: a secret never stands in"),
+        ({"transport": "smtp", "host": "a", "relays": [{"host": "b"}]}, r"^mail: write host into each \[\[mail"),
+    ],
+)
+def test_a_wrong_option_is_one_line_when_the_site_is_opened(tmp_path: Path, mail: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        check_transport(a_site(tmp_path, **mail))
+    assert "\n" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_opening_a_site_checks_its_transport(tmp_path: Path) -> None:
+    (tmp_path / "publication.toml").write_text(
+        '[publication]\ntitle = "T"\nbase_url = "https://example.org"\n[sender]\naddress = "a@example.org"\n'
+        '[mail]\ntransport = "smtp"\nport = 0\n'
+    )
+    with pytest.raises(SettingsError, match=r"mail\.port = 0: "):
+        open_site(tmp_path)
+
+
+def test_the_keys_of_a_transport_that_is_not_chosen_at_the_moment_may_stay(tmp_path: Path) -> None:
+    check_transport(a_site(tmp_path, transport="maildir", host="relay.example", relays=[], hello="us.example"))

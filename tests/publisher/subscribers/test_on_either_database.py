@@ -8,7 +8,7 @@ from datetime import date
 from publisher.lib.addresses import parse_address
 from publisher.mail.feedback import Event, Kind
 from publisher.mail.transport import Cause
-from publisher.mail.transports.memory import Transport
+from publisher.mail.transports.memory import MemoryTransport
 from publisher.model import Cadence
 from publisher.pipeline.subscribers import SWEEP_SECONDS
 from publisher.store import limits, notices, reports, signups, subscribers, tracking
@@ -26,7 +26,7 @@ DAY = 86_400.0
 def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     store = either_store
     settings = factories.settings(tmp_path)
-    transport = Transport()
+    transport = MemoryTransport()
     ada = parse_address("ada@example.org")
     wishes = Wishes(sections=("Coast",), cadence=Cadence.WEEKLY, weekday=4, timezone="Europe/Rome", language="it")
 

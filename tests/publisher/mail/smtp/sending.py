@@ -11,7 +11,8 @@ from typing import Any
 from publisher.lib.backoff import doubling
 from publisher.mail.smtp.session import Patience
 from publisher.mail.transport import Outcome, Outgoing, Result
-from publisher.mail.transports.smtp import Transport
+from publisher.mail.transports import options_of
+from publisher.mail.transports.smtp import SmtpOptions, SmtpTransport
 from publisher.settings import Settings
 from tests import factories
 from tests.fakes.relay import FaultyRelay
@@ -35,15 +36,27 @@ def a_site(directory: Path, *relays: FaultyRelay, **mail: Any) -> Settings:
     for key in ("security", "connections", "host", "username", "password", "ca_file"):
         if key in mail:
             own[key] = mail.pop(key)
-    named = [{"host": "127.0.0.1", **own, "port": relay.port} for relay in relays]
+    weights = mail.pop("weights", (1,) * len(relays))
+    named = [
+        {"host": "127.0.0.1", **own, "port": relay.port, "weight": weight}
+        for relay, weight in zip(relays, weights, strict=True)
+    ]
     return factories.settings(directory, mail={"transport": "smtp", "relays": named, **mail})
 
 
+
+def smtp(settings: Settings, *arguments: Any, **options: Any) -> SmtpTransport:
+    """The SMTP transport of ``settings``."""
+    own = options_of(settings, "smtp")
+    assert isinstance(own, SmtpOptions)
+    return SmtpTransport(own, settings, *arguments, **options)
+
+
 @contextmanager
-def sending(settings: Settings, **options: Any) -> Iterator[Transport]:
+def sending(settings: Settings, **options: Any) -> Iterator[SmtpTransport]:
     options.setdefault("patience", PATIENCE)
     options.setdefault("pauses", doubling(0.2, 0.4))
-    with closing(Transport(settings, **options)) as transport:
+    with closing(smtp(settings, **options)) as transport:
         yield transport
 
 
@@ -52,7 +65,7 @@ def nothing(_: Outgoing) -> None:
 
 
 def deliver(
-    transport: Transport, messages: list[Outgoing], intent: Callable[[Outgoing], None] = nothing
+    transport: SmtpTransport, messages: list[Outgoing], intent: Callable[[Outgoing], None] = nothing
 ) -> dict[int, Result]:
     """One pass; every message pulled is answered exactly once."""
     pulled: list[int] = []
@@ -67,7 +80,7 @@ def deliver(
     return {one.delivery: result for one, result in answered}
 
 
-def deliver_all(transport: Transport, messages: list[Outgoing]) -> dict[int, Result]:
+def deliver_all(transport: SmtpTransport, messages: list[Outgoing]) -> dict[int, Result]:
     """As the ledger does: again and again what was released, deferred or in doubt (policy ``resend``)."""
     known: dict[int, Result] = {}
     left = messages

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from publisher.mail.smtp.pace import Pace
 from publisher.mail.smtp.relays import HEALTHY, PAUSES, after_success, after_trouble
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
-from publisher.mail.transports.smtp import Transport
 from publisher.settings import Settings
 from tests import factories
 from tests.fakes.relay import FaultyRelay, Habits
+from tests.publisher.mail.smtp.sending import smtp
 
 FAULT = Result(Outcome.RELEASED, 421, "4.3.2", "busy", "relay:25", Cause.RELAY)
 
@@ -131,7 +131,7 @@ def test_a_domain_gets_no_more_at_a_time_than_it_wants_and_the_others_do_not_wai
 
     with FaultyRelay(Habits(delay=0.002)) as relay:
         site = a_site(tmp_path, relay, connections=4, domains=[{"name": "Slow.example", "connections": 1}])
-        transport = Transport(site)
+        transport = smtp(site)
         order = []
         for one, result in transport.deliver(
             iter(messages(*["slow.example"] * 20, *["fast.example"] * 40)), intent=begins
@@ -155,7 +155,7 @@ def test_rates_are_booked_by_key_for_everything_the_relay_and_the_domain(tmp_pat
 
     with FaultyRelay() as relay:
         site = a_site(tmp_path, relay, rate=50, domains=[{"name": "slow.example", "rate": 20}])
-        transport = Transport(site, reserve)
+        transport = smtp(site, reserve)
         assert len(list(transport.deliver(iter(messages(*["slow.example"] * 12)), intent=lambda _: None))) == 12
         transport.close()
     assert 12 <= booked["mail"] <= 20
@@ -164,7 +164,7 @@ def test_rates_are_booked_by_key_for_everything_the_relay_and_the_domain(tmp_pat
 
 def test_a_rate_used_up_for_long_gives_the_messages_back_with_the_time_to_wait(tmp_path: Path) -> None:
     with FaultyRelay() as relay:
-        transport = Transport(a_site(tmp_path, relay, rate=0.01), lambda key, count, per_second: 90.0)
+        transport = smtp(a_site(tmp_path, relay, rate=0.01), lambda key, count, per_second: 90.0)
         ((_, result),) = transport.deliver(iter(messages("example.net", "example.net")), intent=lambda _: None)
         transport.close()
     assert result.outcome is Outcome.RELEASED

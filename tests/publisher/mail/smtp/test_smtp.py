@@ -172,7 +172,7 @@ def test_a_stalled_message_does_not_hold_up_the_other_connections(tmp_path: Path
 def test_stalled_connections_are_replaced_so_that_the_rest_does_not_wait_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("publisher.mail.transports.smtp.STALLED", 0.2)
+    monkeypatch.setattr("publisher.mail.smtp.round.STALLED_SECONDS", 0.2)
     patience = Patience(end_of_data=4)
     with FaultyRelay() as relay, sending(a_site(tmp_path, relay, connections=2), patience=patience) as transport:
         messages = [*for_("stall", "stall"), *(a_message(n) for n in range(2, 60))]

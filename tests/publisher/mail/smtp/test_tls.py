@@ -10,11 +10,11 @@ import pytest
 
 from publisher.errors import SettingsError
 from publisher.mail.transport import Outcome
-from publisher.mail.transports.smtp import Transport
+from publisher.mail.transports import check_transport
 from publisher.settings import Settings
 from tests.fakes.certificates import Authority, make_authority
 from tests.fakes.relay import FaultyRelay, Habits
-from tests.publisher.mail.smtp.sending import a_message, a_site, deliver, sending
+from tests.publisher.mail.smtp.sending import a_message, a_site, deliver, sending, smtp
 
 
 @pytest.fixture(scope="module")
@@ -137,19 +137,19 @@ def test_one_relay_with_a_wrong_password_does_not_pause_while_another_works(
 
 
 def test_a_password_is_never_configured_to_travel_in_the_clear(tmp_path: Path) -> None:
-    with FaultyRelay() as relay, pytest.raises(ValueError, match="never travels in the clear"):
-        a_site(tmp_path, relay, username="anna", password={"env": "X"}, security="none")
+    with FaultyRelay() as relay, pytest.raises(SettingsError, match="never travels in the clear"):
+        check_transport(a_site(tmp_path, relay, username="anna", password={"env": "X"}, security="none"))
 
 
 def test_a_certificate_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with FaultyRelay() as relay, pytest.raises(SettingsError, match=r"ca_file = 'nowhere\.pem'"):
-        Transport(a_site(tmp_path, relay, security="tls", ca_file="nowhere.pem"))
+        smtp(a_site(tmp_path, relay, security="tls", ca_file="nowhere.pem"))
 
 
 def test_tls_is_checked_against_the_machines_authorities_and_never_below_1_2(tmp_path: Path) -> None:
     with FaultyRelay() as relay:
-        transport = Transport(a_site(tmp_path, relay, security="starttls"))
-    (context,) = transport._contexts.values()
+        transport = smtp(a_site(tmp_path, relay, security="starttls"))
+    (context,) = (one.relay.tls for one in transport.relays.all)
     assert context is not None
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

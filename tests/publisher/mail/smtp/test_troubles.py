@@ -87,10 +87,7 @@ def test_fail_over_a_relay_that_dies_in_the_middle_hands_its_messages_to_the_oth
 
 def test_mail_is_shared_by_weight(tmp_path: Path) -> None:
     with FaultyRelay() as one, FaultyRelay() as other:
-        settings = a_site(tmp_path, one, other)
-        heavy = settings.mail.relays[0].model_copy(update={"weight": 3})
-        mail = settings.mail.model_copy(update={"relays": (heavy, settings.mail.relays[1])})
-        with sending(settings.model_copy(update={"mail": mail})) as transport:
+        with sending(a_site(tmp_path, one, other, weights=(3, 1))) as transport:
             deliver(transport, [a_message(n) for n in range(800)])
         share = one.memory.messages / 800
         assert 0.65 <= share <= 0.85

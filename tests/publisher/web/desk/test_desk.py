@@ -13,10 +13,11 @@ from starlette.testclient import TestClient
 from publisher.digests.composing import compose
 from publisher.mail.compiled import Recipient
 from publisher.mail.transport import Outgoing
-from publisher.mail.transports.maildir import Transport, file_name
+from publisher.mail.transports.maildir import MaildirTransport, file_name
 from publisher.model import EditionStatus
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
+from publisher.settings.base import Table
 from publisher.store import articles, editions
 from publisher.web.app import create_app
 from publisher.web.frame.messages import MAX_BYTES, read_message
@@ -35,7 +36,7 @@ def edition(site_dir, store, add, article_of):
         compiled = compose(made, options).compiled
         editions.save_variant(tx, number, "en", compiled.to_bytes(), now=0.0)
         editions.move(tx, number, EditionStatus.DRAFT, to=EditionStatus.DONE)
-    transport = Transport(options)
+    transport = MaildirTransport(Table(), options)
     for key, name in (("1", "Mara Lindqvist"), ("2", "Tomás Ó Néill")):
         reader = Recipient(
             key=key,

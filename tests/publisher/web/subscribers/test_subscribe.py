@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from publisher.lib import links
-from publisher.mail.transports.memory import Transport
+from publisher.mail.transports.memory import MemoryTransport
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import articles, consent, subscribers
@@ -35,7 +35,7 @@ class World:
         self.now = NOW
         self.settings = load_settings(site_dir)
         self.store = store
-        self.transport = Transport()
+        self.transport = MemoryTransport()
         self.frame = Frame.of(Site(self.settings, store, clock=lambda: self.now.timestamp()))
         self.client = TestClient(application(self.frame), raise_server_exceptions=True, follow_redirects=False)
 
