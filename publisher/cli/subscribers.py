@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +14,11 @@ from rich.table import Table
 
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import SiteError
+from publisher.mail.feedback.mailboxes import open_mailbox
 from publisher.pipeline.subscribers import import_readers
-from publisher.subscribers import feedback, interchange
+from publisher.subscribers import interchange
 from publisher.subscribers.interchange.columns import BadRow
+from publisher.subscribers.mailbox import report_server
 
 
 def import_(
@@ -128,13 +129,8 @@ def export(
 def lmtp(directory: SiteOption = HERE) -> None:
     """Take bounces and complaints from a mail server by LMTP, in the foreground."""
     with opened(directory) as site:
-        try:
-            server = feedback.lmtp_server(site.store, site.settings, time.time)
-        except OSError as error:
-            wanted = site.settings.feedback
-            raise SiteError(f"{wanted.host}:{wanted.port} cannot be listened on: {error.strerror}") from None
-        host, port = server.server_address[:2]
-        console.print(f"LMTP on {host!s}:{port}; Ctrl-C stops", soft_wrap=True)
+        server = report_server(site.store, site.settings, open_mailbox(site.settings), site.clock)
+        console.print(f"LMTP on {server.address}; Ctrl-C stops", soft_wrap=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

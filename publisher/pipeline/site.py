@@ -17,7 +17,7 @@ from feeds.formats import check_formats
 from publisher.articles.sources import check_sources
 from publisher.channels.share_links import check_targets
 from publisher.errors import SiteError
-from publisher.mail.transports import check_transport
+from publisher.mail.check import check_mail
 from publisher.posting import check_channels
 from publisher.settings import Settings, load_settings
 from publisher.store import Store, open_store
@@ -65,7 +65,7 @@ def open_site(directory: Path, *, clock: Callable[[], float] = time.time) -> Sit
     check_formats(settings.feed, settings.feeds)
     check_sources(settings.sources, settings.directory, settings.publication)
     check_channels(settings)
-    check_transport(settings)
+    check_mail(settings)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
         probe = settings.state / ".writable"

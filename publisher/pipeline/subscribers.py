@@ -6,12 +6,14 @@ import logging
 from pathlib import Path
 
 from publisher.errors import MastheadError
+from publisher.mail.feedback.mailboxes import open_mailbox
 from publisher.pipeline.sending import transport_of
 from publisher.pipeline.site import Site
 from publisher.store import limits, meta, notices, private_feeds, reports, signups
-from publisher.subscribers import feedback, interchange
+from publisher.subscribers import interchange
 from publisher.subscribers.interchange.columns import BadRow
 from publisher.subscribers.interchange.importing import Progress
+from publisher.subscribers.mailbox import drain_mailbox
 from publisher.subscribers.notices import send_due_notices
 
 log = logging.getLogger(__name__)
@@ -43,10 +45,10 @@ def read_reports(site: Site) -> int:
         with site.store.begin() as tx:
             for old in (limits, signups, notices, reports, private_feeds):
                 old.sweep(tx, now=now)
-    wanted = site.settings.feedback
-    if wanted.mailbox not in ("maildir", "imap") or not _is_time(site, _LAST_LOOK, wanted.every_seconds):
+    mailbox = open_mailbox(site.settings)
+    if mailbox is None or mailbox.listens or not _is_time(site, _LAST_LOOK, mailbox.every_seconds):
         return 0
-    return feedback.drain_mailbox(site.store, site.settings, now=now)
+    return drain_mailbox(site.store, site.settings, mailbox, site.clock)
 
 
 def _is_time(site: Site, name: str, every: float) -> bool:

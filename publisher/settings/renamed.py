@@ -13,6 +13,11 @@ from typing import Any
 #: Old key → new key, each as ``table.key``; both sides are plain tables.
 RENAMED: dict[str, str] = {
     "websub.allow_addresses": "net.allow_private",
+    "feedback.ses_topics": "feedback.ses.topics",
+    "feedback.mailgun_key": "feedback.mailgun.key",
+    "feedback.postmark_username": "feedback.postmark.username",
+    "feedback.postmark_password": "feedback.postmark.password",
+    "feedback.sendgrid_key": "feedback.sendgrid.key",
 }
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    Event ─→ seen before? ─→ report row ─→ decide (pure) ─→ nothing | suppress | unsubscribe
+    Report ─→ seen before? ─→ report row ─→ decide (pure) ─→ nothing | suppress | unsubscribe
                                         └→ complaints ÷ delivered of the edition ─→ warn | pause
 
 ================= =====================================================================================
@@ -18,28 +18,23 @@ unsubscribe       all subscriptions end
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from publisher.delivery import pause, wait_until_clear
-from publisher.errors import BadAddress, SettingsError
+from publisher.errors import BadAddress
 from publisher.lib.addresses import parse_address
-from publisher.mail.feedback import Event, Kind, read_mail
-from publisher.mail.feedback.mailboxes import imap, maildir
-from publisher.mail.feedback.mailboxes.lmtp import LmtpServer
+from publisher.mail.feedback import Kind, Report
 from publisher.mail.transport import Cause
 from publisher.settings import Settings
 from publisher.store import Store, Tx, deliveries, reports, states, subscribers
-from publisher.subscribers import leaving, personal_links
+from publisher.subscribers import leaving
 
 DEAD_DAYS = 2
 SOFT_EDITIONS = 4
-SOFT_SPAN = 14 * 86_400.0
-SOFT_WINDOW = 60 * 86_400.0
-#: Providers that tried the delivery themselves: what they call dead was said at RCPT.
-TRIED_THEMSELVES = frozenset({"ses", "mailgun", "postmark", "sendgrid"})
+SOFT_SPAN_SECONDS = 14 * 86_400.0
+SOFT_WINDOW_SECONDS = 60 * 86_400.0
 #: A single complaint never stops an edition, however small its audience.
 FEWEST_TO_STOP = 2
 
@@ -47,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class Effect(StrEnum):
-    """What became of an event."""
+    """What became of a report."""
 
     IGNORED = "ignored"  # seen before, or about nobody
     KEPT = "kept"
@@ -74,7 +69,8 @@ def enough_bounces(cause: Cause, bounces: Sequence[tuple[int, float]]) -> bool:
         return len({int(at // 86_400) for _, at in bounces}) >= DEAD_DAYS
     if cause is Cause.SOFT:
         times = [at for _, at in bounces]
-        return len({edition for edition, _ in bounces}) >= SOFT_EDITIONS and max(times) - min(times) >= SOFT_SPAN
+        editions = {edition for edition, _ in bounces}
+        return len(editions) >= SOFT_EDITIONS and max(times) - min(times) >= SOFT_SPAN_SECONDS
     return False
 
 
@@ -93,76 +89,76 @@ def complaint_rate(tx: Tx, settings: Settings, edition_id: int) -> ComplaintRate
     return rate_of(found, delivered, warn=limits.warn_complaints, stop=limits.stop_complaints)
 
 
-def record(store: Store, settings: Settings, event: Event, *, now: float) -> Effect:
-    """Count one event and do what the rules say; a second time nothing happens.
+def record(store: Store, settings: Settings, report: Report, *, now: float) -> Effect:
+    """Count one report and do what the rules say; a second time nothing happens.
 
     When it returns, no message starts any more to someone who was suppressed or unsubscribed by it.
     """
-    if event.kind is Kind.DELIVERED:
+    if report.kind is Kind.DELIVERED:
         return Effect.IGNORED
     with store.begin() as tx:
-        if event.event_id and not reports.first_time(tx, event.source, event.event_id, now=now):
+        if report.event_id and not reports.first_time(tx, report.source, report.event_id, now=now):
             return Effect.IGNORED
-        who = _subscriber(tx, event)
-        if event.kind is Kind.UNSUBSCRIBE:
+        who = _subscriber(tx, report)
+        if report.kind is Kind.UNSUBSCRIBE:
             effect = Effect.UNSUBSCRIBED if who else Effect.IGNORED
         else:
-            effect = _count(tx, event, who, now)
+            effect = _count(tx, report, who, now)
     if who and effect is Effect.UNSUBSCRIBED:
-        leaving.leave(store, who, now=now, how="mail" if event.source == "mail" else "provider", wait=wait_until_clear)
+        leaving.leave(store, who, now=now, how="mail" if report.by_mail else "provider", wait=wait_until_clear)
     elif who and effect is Effect.SUPPRESSED:
         wait_until_clear(store, who)
-    if event.kind is Kind.COMPLAINT and event.edition_id:
-        _watch_complaints(store, settings, event.edition_id)
+    if report.kind is Kind.COMPLAINT and report.edition_id:
+        _watch_complaints(store, settings, report.edition_id)
     return effect
 
 
-def _subscriber(tx: Tx, event: Event) -> int:
-    if event.subscriber_id:
-        return event.subscriber_id if subscribers.get(tx, event.subscriber_id) else 0
+def _subscriber(tx: Tx, report: Report) -> int:
+    if report.subscriber_id:
+        return report.subscriber_id if subscribers.get(tx, report.subscriber_id) else 0
     try:
-        found = subscribers.by_address(tx, event.address) if event.address else None
+        found = subscribers.by_address(tx, report.address) if report.address else None
     except BadAddress:
         return 0
     return found.id if found else 0
 
 
-def _count(tx: Tx, event: Event, who: int, now: float) -> Effect:
+def _count(tx: Tx, report: Report, who: int, now: float) -> Effect:
     if not who:
         return Effect.IGNORED
-    edition_id = event.edition_id or _last_edition(tx, who)
+    edition_id = report.edition_id or _last_edition(tx, who)
     new = reports.NewReport(
-        kind=event.kind.value,
-        cause=event.cause.value,
-        status=event.status,
+        kind=report.kind.value,
+        cause=report.cause.value,
+        status=report.status,
         subscriber_id=who,
         edition_id=edition_id,
         at=now,
-        source=event.source,
-        detail=event.detail,
+        source=report.source,
+        detail=report.detail,
     )
     added = reports.add(tx, new)
-    _mark_delivery(tx, edition_id, who, event, now)
-    if event.kind is Kind.COMPLAINT:
-        return _suppress(tx, who, "complained", event, now)
-    if event.cause is Cause.DEAD and event.source in TRIED_THEMSELVES:
-        return _suppress(tx, who, "bounced", event, now)
+    _mark_delivery(tx, edition_id, who, report, now)
+    if report.kind is Kind.COMPLAINT:
+        return _suppress(tx, who, "complained", report, now)
+    if report.cause is Cause.DEAD and not report.by_mail:
+        return _suppress(tx, who, "bounced", report, now)
     if not added:
         return Effect.IGNORED
-    known = reports.bounces(tx, who, event.cause.value, since=now - SOFT_WINDOW)
-    if enough_bounces(event.cause, [(row.edition_id, row.at) for row in known]):
-        return _suppress(tx, who, "bounced", event, now)
+    known = reports.bounces(tx, who, report.cause.value, since=now - SOFT_WINDOW_SECONDS)
+    if enough_bounces(report.cause, [(row.edition_id, row.at) for row in known]):
+        return _suppress(tx, who, "bounced", report, now)
     return Effect.KEPT
 
 
-def _mark_delivery(tx: Tx, edition_id: int, who: int, event: Event, now: float) -> None:
+def _mark_delivery(tx: Tx, edition_id: int, who: int, report: Report, now: float) -> None:
     """The ledger says what came of this message; a report that it is late or was refused for now says nothing."""
-    happened = states.Event.COMPLAINED if event.kind is Kind.COMPLAINT else states.Event.BOUNCED
-    if happened is states.Event.BOUNCED and event.cause is not Cause.DEAD and not event.status.startswith("5"):
+    happened = states.Event.COMPLAINED if report.kind is Kind.COMPLAINT else states.Event.BOUNCED
+    if happened is states.Event.BOUNCED and report.cause is not Cause.DEAD and not report.status.startswith("5"):
         return
     row = deliveries.of_edition_and_subscriber(tx, edition_id, who)
     if row is not None:
-        deliveries.apply(tx, row.id, happened, now=now, reply=f"{event.status} {event.detail}".strip()[:500])
+        deliveries.apply(tx, row.id, happened, now=now, reply=f"{report.status} {report.detail}".strip()[:500])
 
 
 def _last_edition(tx: Tx, who: int) -> int:
@@ -171,10 +167,10 @@ def _last_edition(tx: Tx, who: int) -> int:
     return rows[0].edition_id if rows else 0
 
 
-def _suppress(tx: Tx, who: int, reason: str, event: Event, now: float) -> Effect:
+def _suppress(tx: Tx, who: int, reason: str, report: Report, now: float) -> Effect:
     known = subscribers.get(tx, who)
     assert known is not None
-    detail = f"{event.status} {event.detail}".strip()[:200]
+    detail = f"{report.status} {report.detail}".strip()[:200]
     fresh = subscribers.suppress(tx, parse_address(known.address).text, reason, now=now, detail=detail)
     return Effect.SUPPRESSED if fresh else Effect.IGNORED
 
@@ -184,50 +180,8 @@ def _watch_complaints(store: Store, settings: Settings, edition_id: int) -> None
         found = complaint_rate(tx, settings, edition_id)
     if not found.level:
         return
-    said = f"{found.complaints} of {found.delivered} readers reported it as spam ({found.rate:.2%})"
+    said = f"{found.complaints} of {found.delivered} subscribers reported it as spam ({found.rate:.2%})"
     if found.level == "stop" and pause(store, edition_id, f"paused: {said}"):
         log.error("edition %d is paused: %s", edition_id, said)
     else:
         log.warning("edition %d: %s", edition_id, said)
-
-
-# -- where reports come from
-
-
-def take_mail(store: Store, settings: Settings, raw: bytes, *, now: float, envelope_to: Sequence[str] = ()) -> Effect:
-    """Handle one message that came in."""
-    event = read_mail(raw, personal_links.keyring_of(store), envelope_to)
-    return Effect.IGNORED if event is None else record(store, settings, event, now=now)
-
-
-def drain_mailbox(store: Store, settings: Settings, *, now: float) -> int:
-    """Read the Maildir or IMAP mailbox that ``[feedback]`` names; answers how many messages there were.
-
-    :raises DeliveryError: it cannot be read.
-    :raises SettingsError: the password is not to be had.
-    """
-    wanted = settings.feedback
-
-    def handle(raw: bytes) -> None:
-        take_mail(store, settings, raw, now=now)
-
-    if wanted.mailbox == "maildir":
-        return maildir.drain(settings.directory / Path(wanted.path), handle)
-    if wanted.mailbox == "imap":
-        if wanted.password is None:
-            raise SettingsError('feedback.password: missing; write { env = "NAME" } or { file = "path" }')
-        secret = wanted.password.reveal(settings.directory)
-        return imap.drain(wanted.host, wanted.port, wanted.username, secret, handle, folder=wanted.folder)
-    return 0
-
-
-def lmtp_server(store: Store, settings: Settings, clock: Callable[[], float]) -> LmtpServer:
-    """The LMTP server of ``[feedback] mailbox = "lmtp"``, bound and ready for ``serve_forever()``.
-
-    :raises OSError: the port is taken.
-    """
-
-    def handle(raw: bytes, recipients: tuple[str, ...]) -> None:
-        take_mail(store, settings, raw, now=clock(), envelope_to=recipients)
-
-    return LmtpServer((settings.feedback.host, settings.feedback.port), handle)

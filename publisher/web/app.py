@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 import feeds
+from publisher.mail.feedback.fetching import Fetcher
 from publisher.pipeline.site import Site
 from publisher.settings import Settings
 from publisher.store import topics
@@ -87,7 +88,7 @@ def create_app(site: Site) -> Starlette:
             sections=remembered(sections, SECTIONS_SECONDS),
             alternates=lambda: announced,
             foot=FOOT,
-            fetch=webhooks.Certificates().get,
+            fetch=Fetcher().get,
         )
     )
 

@@ -2,8 +2,8 @@
 
 ::
 
-    Maildir | IMAP | LMTP ─ bytes, envelope ─→ read_mail(raw, keyring) ─→ Event | None ─→ publisher.subscribers.feedback
-    webhooks of mail providers ─────────────────────────────────────────→ Event         ↗
+    Maildir | IMAP | LMTP ─ bytes, envelope ─→ read_mail(raw, keyring) ─→ Report | None ─→ subscribers.feedback
+    webhooks of mail providers ─────────────────────────────────────────→ Report         ↗
 
 :func:`read_mail` is pure and never raises. What it reports is about a reader only if the message proves that
 it knows something only our mail held: the MAC in the return path it was sent to (:mod:`.verp`), or in a header
@@ -12,6 +12,6 @@ Nothing here ever answers a message (RFC 3834).
 """
 
 from publisher.mail.feedback.messages import read_mail
-from publisher.mail.feedback.reports import Event, Kind
+from publisher.mail.feedback.reports import Kind, Report
 
-__all__ = ["Event", "Kind", "read_mail"]
+__all__ = ["Kind", "Report", "read_mail"]

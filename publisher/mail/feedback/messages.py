@@ -20,7 +20,7 @@ from email.policy import compat32
 
 from publisher.lib.tokens import Keyring, Purpose, read
 from publisher.mail.feedback import verp
-from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
+from publisher.mail.feedback.reports import MAIL, Kind, Report, cause_of, masked, status_in
 from publisher.mail.transport import Cause
 
 MAX_OCTETS = 512 * 1024
@@ -33,7 +33,7 @@ _COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
 _NULL_SENDER = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 
 
-def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), source: str = "mail") -> Event | None:
+def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), source: str = MAIL) -> Report | None:
     """What this message reports about one of our readers; ``None`` for everything else. Never raises.
 
     :param envelope_to: recipients of the envelope, where the reader of the mailbox knows them (LMTP does).
@@ -45,7 +45,7 @@ def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), sou
     recipients = [*envelope_to, *(value for name in _RECIPIENT_HEADERS for value in headers.get(name, ()))]
     to = verp.find(keyring, recipients)
     if to is not None and to.purpose is Purpose.MAIL_UNSUBSCRIBE:
-        return Event(Kind.UNSUBSCRIBE, source, to.subscriber_id, to.edition_id)
+        return Report(Kind.UNSUBSCRIBE, source, to.subscriber_id, to.edition_id)
     parts = list(_parts(message))
     complaint = _complaint(parts, keyring, source)
     if complaint is not None:
@@ -58,7 +58,7 @@ def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), sou
     if fields is None:
         return None
     status, diagnostic = fields
-    return Event(
+    return Report(
         Kind.BOUNCE,
         source,
         to.subscriber_id,
@@ -168,7 +168,7 @@ def _in_words(headers: dict[str, list[str]], parts: list[tuple[str, Message]]) -
     return None
 
 
-def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) -> Event | None:
+def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) -> Report | None:
     report: dict[str, str] | None = None
     for media_type, part in parts:
         if media_type == "message/feedback-report":
@@ -185,7 +185,7 @@ def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) 
             if about is None:
                 return None
             agent = report.get("user-agent", "")
-            return Event(Kind.COMPLAINT, source, about[0], about[1], detail=masked(f"{kind}, reported by {agent}"))
+            return Report(Kind.COMPLAINT, source, about[0], about[1], detail=masked(f"{kind}, reported by {agent}"))
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a report says, in the mail field's words, whoever brought it."""
+"""A report: what it says, in the mail field's words, whoever brought it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ _ADDRESS = re.compile(r"[^\s<>;:,\"]{1,64}@([A-Za-z0-9.-]{1,255})")
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 
 
+#: The source of reports that came as messages; every other is the name of a provider.
+MAIL = "mail"
+
+
 class Kind(StrEnum):
     BOUNCE = "bounce"  # RFC 3464: it was not delivered, or not yet
     COMPLAINT = "complaint"  # RFC 5965: the reader called it spam
@@ -22,7 +26,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Report:
     """One report about one message to one reader.
 
     :param subscriber_id: whom it is about; 0 where only ``address`` is known (a provider that proved itself).
@@ -44,6 +48,11 @@ class Event:
     detail: str = ""
     event_id: str = ""
     at: float = 0.0
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether it came as a message; a provider's own report says what the receiving server told the provider."""
+        return self.source == MAIL
 
 
 def status_in(text: str) -> str:

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from publisher.mail.feedback import Event, Kind, verp
+from publisher.mail.feedback import Kind, Report, verp
+from publisher.mail.feedback.mailboxes import open_mailbox
 from publisher.mail.transport import Cause
 from publisher.model import EditionStatus
 from publisher.store import deliveries, editions, open_store, subscribers
@@ -14,7 +15,8 @@ from publisher.store.states import State
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
 from publisher.store.tables import chunk, delivery, edition
 from publisher.subscribers import feedback
-from publisher.subscribers.feedback import Effect, enough_bounces, rate_of, record, take_mail
+from publisher.subscribers.feedback import Effect, enough_bounces, rate_of, record
+from publisher.subscribers.mailbox import drain_mailbox, take_mail
 from publisher.subscribers.personal_links import keyring_of
 from tests import factories
 
@@ -37,8 +39,8 @@ def store(settings, migrated, tmp_path):
     opened.close()
 
 
-def bounce(cause: Cause, *, who: int = 1, number: int = 1, source: str = "mail", event_id: str = "") -> Event:
-    return Event(Kind.BOUNCE, source, who, number, cause=cause, event_id=event_id)
+def bounce(cause: Cause, *, who: int = 1, number: int = 1, source: str = "mail", event_id: str = "") -> Report:
+    return Report(Kind.BOUNCE, source, who, number, cause=cause, event_id=event_id)
 
 
 def reason(store, who: int = 1) -> str:
@@ -89,7 +91,7 @@ def test_a_refusal_for_our_own_fault_suppresses_nobody(store, settings) -> None:
 
 
 def test_a_complaint_suppresses_at_once_and_for_good(store, settings) -> None:
-    complaint = Event(Kind.COMPLAINT, "mail", 1, 1)
+    complaint = Report(Kind.COMPLAINT, "mail", 1, 1)
     assert record(store, settings, complaint, now=NOW) is Effect.SUPPRESSED
     assert record(store, settings, complaint, now=NOW + 1) is Effect.IGNORED
     with store.begin() as tx:
@@ -105,10 +107,10 @@ def test_an_event_counts_once_by_its_id(store, settings) -> None:
 
 def test_a_report_about_nobody_changes_nothing(store, settings) -> None:
     for event in (
-        Event(Kind.COMPLAINT, "mail", 999, 1),
-        Event(Kind.COMPLAINT, "mailgun", address="stranger@example.org"),
-        Event(Kind.COMPLAINT, "mailgun", address="not an address"),
-        Event(Kind.UNSUBSCRIBE, "mailgun", address=""),
+        Report(Kind.COMPLAINT, "mail", 999, 1),
+        Report(Kind.COMPLAINT, "mailgun", address="stranger@example.org"),
+        Report(Kind.COMPLAINT, "mailgun", address="not an address"),
+        Report(Kind.UNSUBSCRIBE, "mailgun", address=""),
     ):
         assert record(store, settings, event, now=NOW) is Effect.IGNORED
 
@@ -148,10 +150,10 @@ def sent_edition(store) -> int:
 
 def test_the_ledger_says_what_came_back_and_its_account_stays_balanced(store, settings) -> None:
     number = sent_edition(store)
-    record(store, settings, Event(Kind.BOUNCE, "mail", 1, number, cause=Cause.DEAD, status="5.1.1"), now=NOW)
-    record(store, settings, Event(Kind.BOUNCE, "mail", 2, number, cause=Cause.SOFT, status="4.2.2"), now=NOW)
-    record(store, settings, Event(Kind.BOUNCE, "mail", 3, number, cause=Cause.SOFT, status="5.2.2"), now=NOW)
-    record(store, settings, Event(Kind.COMPLAINT, "mail", 4, number), now=NOW)
+    record(store, settings, Report(Kind.BOUNCE, "mail", 1, number, cause=Cause.DEAD, status="5.1.1"), now=NOW)
+    record(store, settings, Report(Kind.BOUNCE, "mail", 2, number, cause=Cause.SOFT, status="4.2.2"), now=NOW)
+    record(store, settings, Report(Kind.BOUNCE, "mail", 3, number, cause=Cause.SOFT, status="5.2.2"), now=NOW)
+    record(store, settings, Report(Kind.COMPLAINT, "mail", 4, number), now=NOW)
     with store.read() as tx:
         rows = deliveries.rows(tx, number)
         assert [State(row.state) for row in rows] == [
@@ -166,10 +168,10 @@ def test_the_ledger_says_what_came_back_and_its_account_stays_balanced(store, se
 
 def test_too_many_complaints_pause_the_edition(store, settings) -> None:
     number = sent_edition(store)
-    record(store, settings, Event(Kind.COMPLAINT, "mail", 1, number), now=NOW)
+    record(store, settings, Report(Kind.COMPLAINT, "mail", 1, number), now=NOW)
     with store.read() as tx:
         assert editions.get(tx, number).status is EditionStatus.SENDING
-    record(store, settings, Event(Kind.COMPLAINT, "mail", 2, number), now=NOW)
+    record(store, settings, Report(Kind.COMPLAINT, "mail", 2, number), now=NOW)
     with store.read() as tx:
         assert editions.get(tx, number).status is EditionStatus.PAUSED
         assert feedback.complaint_rate(tx, settings, number).level == "stop"
@@ -181,7 +183,9 @@ def test_mail_to_the_unsubscribe_address_ends_everything(store, settings, tmp_pa
     reports.mkdir(parents=True)
     (reports / "1.x").write_bytes(f"From: r2@example.org\nTo: {to}\nSubject: unsubscribe\n\n".encode())
     (reports / "2.x").write_bytes(b"nothing of ours")
-    assert feedback.drain_mailbox(store, settings, now=NOW) == 2
+    mailbox = open_mailbox(settings)
+    assert mailbox is not None
+    assert drain_mailbox(store, settings, mailbox, lambda: NOW) == 2
     with store.read() as tx:
         assert subscribers.status_of(tx, 2) is SubscriberStatus.UNSUBSCRIBED
     assert take_mail(store, settings, b"garbage", now=NOW) is Effect.IGNORED

@@ -6,7 +6,7 @@ import json
 from datetime import date
 
 from publisher.lib.addresses import parse_address
-from publisher.mail.feedback import Event, Kind
+from publisher.mail.feedback import Kind, Report
 from publisher.mail.transport import Cause
 from publisher.mail.transports.memory import MemoryTransport
 from publisher.model import Cadence
@@ -58,7 +58,7 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
     assert leaving.undo_leave(store, who, now=NOW + 4)
 
     for day in range(2):
-        event = Event(Kind.BOUNCE, "mail", who, 1, cause=Cause.DEAD, status="5.1.1", event_id=f"e{day}")
+        event = Report(Kind.BOUNCE, "mail", who, 1, cause=Cause.DEAD, status="5.1.1", event_id=f"e{day}")
         effect = feedback.record(store, settings, event, now=NOW + day * DAY)
         assert feedback.record(store, settings, event, now=NOW + day * DAY) is feedback.Effect.IGNORED
     assert effect is feedback.Effect.SUPPRESSED

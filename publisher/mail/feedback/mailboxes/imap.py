@@ -9,11 +9,48 @@ from __future__ import annotations
 import imaplib
 import ssl
 from collections.abc import Callable
+from typing import ClassVar
 
-from publisher.errors import DeliveryError
+from pydantic import Field
+
+from publisher.errors import DeliveryError, SettingsError
+from publisher.mail.feedback.mailboxes._base import BaseMailbox, Handle
 from publisher.mail.feedback.messages import MAX_OCTETS
+from publisher.settings.base import Secret, Table
 
-TIMEOUT = 30.0
+TIMEOUT_SECONDS = 30.0
+
+
+class ImapOptions(Table):
+    host: str = Field(default="127.0.0.1", description="The server.")
+    port: int = Field(default=993, ge=1, le=65535, description="The port (TLS).")
+    username: str = Field(default="", description="The user.")
+    password: Secret | None = Field(default=None, description="The password.")
+    folder: str = Field(default="INBOX", description="The folder.")
+    every_seconds: float = Field(default=60.0, ge=1, description="How often it is looked at.")
+
+
+class ImapMailbox(BaseMailbox):
+    """One folder on a server, over TLS."""
+
+    Options: ClassVar[type[Table]] = ImapOptions
+    options: ImapOptions
+
+    @property
+    def every_seconds(self) -> float:
+        return self.options.every_seconds
+
+    def drain(self, handle: Handle) -> int:
+        wanted = self.options
+        if wanted.password is None:
+            raise SettingsError('feedback.password: missing; write { env = "NAME" } or { file = "path" }')
+        secret = wanted.password.reveal(self.site)
+        return drain(
+            wanted.host, wanted.port, wanted.username, secret, lambda raw: handle(raw, ()), folder=wanted.folder
+        )
+
+
+MAILBOX = ImapMailbox
 
 
 def drain(
@@ -28,7 +65,7 @@ def drain(
     tls: ssl.SSLContext | None = None,
     plain: bool = False,
 ) -> int:
-    """Hand each unseen message to ``handle``; answers how many.
+    """Hand each unseen message to ``handle``; returns how many.
 
     :param tls: for TLS from the start; the system's own rules when ``None``.
     :param plain: no TLS at all; only for a server on this machine.
@@ -36,10 +73,10 @@ def drain(
     """
     try:
         if plain:
-            server = imaplib.IMAP4(host, port, timeout=TIMEOUT)
+            server = imaplib.IMAP4(host, port, timeout=TIMEOUT_SECONDS)
         else:
             context = tls or ssl.create_default_context()
-            server = imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=TIMEOUT)
+            server = imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=TIMEOUT_SECONDS)
     except (OSError, imaplib.IMAP4.error) as error:
         raise DeliveryError(f"the IMAP server {host}:{port} cannot be reached: {_said(error)}") from None
     try:

@@ -3,6 +3,10 @@
 It listens on this machine, behind a real mail server, and understands the commands that one sends: LHLO, MAIL,
 RCPT, DATA, RSET, NOOP, VRFY, QUIT. After the final dot each recipient gets a reply of its own: 250 when the
 report was handled, 451 when our store could not take it, so that the mail server keeps it and tries again.
+
+Not aiosmtpd: its LMTP class gives one reply to the content however many recipients there are, where RFC 2033 §4.2
+wants one for each (issue 517, open since 2024; the newest release, 1.4.6, is of May 2024), it keeps all of a message
+where we keep the first octets, and has no limit of recipients.
 """
 
 from __future__ import annotations
@@ -10,20 +14,44 @@ from __future__ import annotations
 import re
 import socket
 import socketserver
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
+from pydantic import Field
+
+from publisher.errors import SiteError
+from publisher.mail.feedback.mailboxes._base import BaseMailbox, Handle
 from publisher.mail.feedback.messages import MAX_OCTETS
+from publisher.settings.base import Table
 
 #: RFC 5321 §4.5.3.1: a command line, and what a session may keep open.
 MAX_LINE = 4096
 MAX_RECIPIENTS = 100
 MAX_MESSAGE = 40 * 1024 * 1024
-TIMEOUT = 120.0
+TIMEOUT_SECONDS = 120.0
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]{0,320})>", re.IGNORECASE)
 
-#: ``handle(raw, envelope recipients)``; raises when the report must be handed over again later.
-Handle = Callable[[bytes, tuple[str, ...]], None]
+
+class LmtpOptions(Table):
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=2424, ge=0, le=65535, description="The port to listen on.")
+
+
+class LmtpMailbox(BaseMailbox):
+    """A server on this machine, run by ``masthead lmtp``."""
+
+    Options: ClassVar[type[Table]] = LmtpOptions
+    listens: ClassVar[bool] = True
+    options: LmtpOptions
+
+    def server(self, handle: Handle) -> LmtpServer:
+        host, port = self.options.host, self.options.port
+        try:
+            return LmtpServer((host, port), handle)
+        except OSError as error:
+            raise SiteError(f"{host}:{port} cannot be listened on: {error.strerror}") from None
+
+
+MAILBOX = LmtpMailbox
 
 
 class LmtpServer(socketserver.ThreadingTCPServer):
@@ -37,13 +65,19 @@ class LmtpServer(socketserver.ThreadingTCPServer):
         self.name = name
         super().__init__(address, _Session)
 
+    @property
+    def address(self) -> str:
+        """``host:port`` that it is bound to."""
+        host, port = self.server_address[:2]
+        return f"{host!s}:{port}"
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that hangs up is no event; everything else was answered inside the session."""
+        """A peer that hangs up is no event; everything else got its reply inside the session."""
 
 
 class _Session(socketserver.StreamRequestHandler):
     server: LmtpServer
-    timeout = TIMEOUT
+    timeout = TIMEOUT_SECONDS
 
     def handle(self) -> None:
         self._sender: str | None = None

@@ -10,13 +10,40 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
 
 from publisher.errors import DeliveryError
+from publisher.mail.feedback.mailboxes._base import BaseMailbox, Handle
 from publisher.mail.feedback.messages import MAX_OCTETS
+from publisher.settings.base import Table
+
+
+class MaildirOptions(Table):
+    path: str = Field(default="", description="The folder, relative to the site.")
+    every_seconds: float = Field(default=60.0, ge=1, description="How often it is looked at.")
+
+
+class MaildirMailbox(BaseMailbox):
+    """The folder ``path``."""
+
+    Options: ClassVar[type[Table]] = MaildirOptions
+    options: MaildirOptions
+
+    @property
+    def every_seconds(self) -> float:
+        return self.options.every_seconds
+
+    def drain(self, handle: Handle) -> int:
+        return drain(self.site / self.options.path, lambda raw: handle(raw, ()))
+
+
+MAILBOX = MaildirMailbox
 
 
 def drain(folder: Path, handle: Callable[[bytes], None], limit: int = 1000) -> int:
-    """Hand each new message (its first :data:`MAX_OCTETS` octets), oldest first, to ``handle``; answers how many.
+    """Hand each new message (its first :data:`MAX_OCTETS` octets), oldest first, to ``handle``; returns how many.
 
     :raises DeliveryError: the folder cannot be read.
     """

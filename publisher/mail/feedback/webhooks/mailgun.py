@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
-from publisher.mail.feedback.webhooks import Refused, check_time
+from pydantic import Field
+
+from publisher.mail.feedback.reports import Kind, Report, cause_of, masked, status_in
+from publisher.mail.feedback.webhooks._base import BaseProvider, Call, Refused, check_time
 from publisher.mail.transport import Cause
+from publisher.settings.base import Secret, Table
 
 #: Mailgun's words.
 EVENTS = {
@@ -20,8 +23,30 @@ EVENTS = {
 }
 
 
-def read(body: bytes, *, key: str, now: float) -> list[Event]:
-    """The event of one request.
+class MailgunOptions(Table):
+    key: Secret | None = Field(default=None, description="The HTTP webhook signing key.")
+
+
+class Mailgun(BaseProvider):
+    """One report a request."""
+
+    Options: ClassVar[type[Table]] = MailgunOptions
+    options: MailgunOptions
+
+    @property
+    def ready(self) -> bool:
+        return self.options.key is not None
+
+    def read(self, call: Call, now: float) -> list[Report]:
+        key = self.options.key
+        return read(call.body, key=key.reveal(self.site) if key else "", now=now)
+
+
+PROVIDER = Mailgun
+
+
+def read(body: bytes, *, key: str, now: float) -> list[Report]:
+    """The report of one request.
 
     :param key: the HTTP webhook signing key.
     :param now: UTC epoch seconds.
@@ -42,7 +67,7 @@ def read(body: bytes, *, key: str, now: float) -> list[Event]:
     return [found] if isinstance(event, dict) and (found := _event(event, token)) else []
 
 
-def _event(event: dict[str, Any], token: str) -> Event | None:
+def _event(event: dict[str, Any], token: str) -> Report | None:
     kind = EVENTS.get(str(event.get("event")))
     if kind is None:
         return None
@@ -56,7 +81,7 @@ def _event(event: dict[str, Any], token: str) -> Event | None:
         cause = cause_of(enhanced) if permanent else Cause.SOFT
         if permanent and event.get("reason") == "suppress-bounce":
             cause = Cause.DEAD  # Mailgun's own list: the address was refused before
-    return Event(
+    return Report(
         kind,
         "mailgun",
         address=str(event.get("recipient") or "")[:320],

@@ -6,10 +6,14 @@ import base64
 import binascii
 import hmac
 import json
+from typing import ClassVar
 
-from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
-from publisher.mail.feedback.webhooks import Refused
+from pydantic import Field
+
+from publisher.mail.feedback.reports import Kind, Report, cause_of, masked, status_in
+from publisher.mail.feedback.webhooks._base import BaseProvider, Call, Refused
 from publisher.mail.transport import Cause
+from publisher.settings.base import Secret, Table
 
 #: Postmark's bounce types.
 BOUNCES = {
@@ -34,8 +38,36 @@ BOUNCES = {
 }
 
 
-def read(body: bytes, *, authorization: str, username: str, password: str) -> list[Event]:
-    """The event of one request.
+class PostmarkOptions(Table):
+    username: str = Field(default="", description="User name of the webhook (basic auth); you choose it.")
+    password: Secret | None = Field(default=None, description="Password of the webhook; you choose it.")
+
+
+class Postmark(BaseProvider):
+    """One report a request."""
+
+    Options: ClassVar[type[Table]] = PostmarkOptions
+    options: PostmarkOptions
+
+    @property
+    def ready(self) -> bool:
+        return self.options.password is not None
+
+    def read(self, call: Call, now: float) -> list[Report]:
+        secret = self.options.password
+        return read(
+            call.body,
+            authorization=call.headers.get("authorization", ""),
+            username=self.options.username,
+            password=secret.reveal(self.site) if secret else "",
+        )
+
+
+PROVIDER = Postmark
+
+
+def read(body: bytes, *, authorization: str, username: str, password: str) -> list[Report]:
+    """The report of one request.
 
     :param authorization: the request's ``Authorization`` header.
     :raises Refused: user or password are wrong, or it is not Postmark's format.
@@ -58,11 +90,11 @@ def read(body: bytes, *, authorization: str, username: str, password: str) -> li
     status = status_in(str(data.get("Details") or ""))
     event_id = f"{record}:{data.get('ID') or data.get('MessageID') or ''}:{data.get('ChangedAt') or ''}"[:200]
     if record == "SpamComplaint" or data.get("Type") in ("SpamNotification", "SpamComplaint"):
-        return [Event(Kind.COMPLAINT, "postmark", address=address, detail=words, event_id=event_id)]
+        return [Report(Kind.COMPLAINT, "postmark", address=address, detail=words, event_id=event_id)]
     if record == "Bounce":
         kind = str(data.get("Type"))
         if kind in ("Unsubscribe", "Subscribe"):
-            left = [Event(Kind.UNSUBSCRIBE, "postmark", address=address, event_id=event_id)]
+            left = [Report(Kind.UNSUBSCRIBE, "postmark", address=address, event_id=event_id)]
             return left if kind == "Unsubscribe" else []
         cause = BOUNCES.get(kind, Cause.SOFT)
         if cause is Cause.NONE:
@@ -71,10 +103,12 @@ def read(body: bytes, *, authorization: str, username: str, password: str) -> li
         if cause is Cause.DEAD and status and cause_of(status) is Cause.OURS:
             cause = Cause.OURS
         return [
-            Event(Kind.BOUNCE, "postmark", address=address, cause=cause, status=status, detail=words, event_id=event_id)
+            Report(
+                Kind.BOUNCE, "postmark", address=address, cause=cause, status=status, detail=words, event_id=event_id
+            )
         ]
     if record == "SubscriptionChange" and data.get("SuppressSending") is True:
         kind_of = {"SpamComplaint": Kind.COMPLAINT, "ManualSuppression": Kind.UNSUBSCRIBE}
         found = kind_of.get(str(data.get("SuppressionReason")))
-        return [Event(found, "postmark", address=address, event_id=event_id)] if found else []
+        return [Report(found, "postmark", address=address, event_id=event_id)] if found else []
     return []

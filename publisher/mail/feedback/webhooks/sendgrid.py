@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import Field
 
-from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
-from publisher.mail.feedback.webhooks import MAX_EVENTS, Refused, check_time
+from publisher.mail.feedback.reports import Kind, Report, cause_of, masked, status_in
+from publisher.mail.feedback.webhooks._base import MAX_REPORTS, BaseProvider, Call, Refused, check_time
 from publisher.mail.transport import Cause
+from publisher.settings.base import Table
 
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
@@ -29,8 +31,35 @@ EVENTS = {
 }
 
 
-def read(body: bytes, *, signature: str, timestamp: str, key: str, now: float) -> list[Event]:
-    """The events of one request.
+class SendGridOptions(Table):
+    key: str = Field(default="", description="The verification key (public, base64).")
+
+
+class SendGrid(BaseProvider):
+    """Many reports a request."""
+
+    Options: ClassVar[type[Table]] = SendGridOptions
+    options: SendGridOptions
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.options.key)
+
+    def read(self, call: Call, now: float) -> list[Report]:
+        return read(
+            call.body,
+            signature=call.headers.get(SIGNATURE_HEADER, ""),
+            timestamp=call.headers.get(TIMESTAMP_HEADER, ""),
+            key=self.options.key,
+            now=now,
+        )
+
+
+PROVIDER = SendGrid
+
+
+def read(body: bytes, *, signature: str, timestamp: str, key: str, now: float) -> list[Report]:
+    """The reports of one request.
 
     :param key: the verification key as SendGrid shows it: base64 of a DER public key.
     :raises Refused: not signed by that key, or not of this moment.
@@ -54,10 +83,10 @@ def read(body: bytes, *, signature: str, timestamp: str, key: str, now: float) -
         raise Refused("not SendGrid's format") from None
     if not isinstance(data, list):
         raise Refused("not SendGrid's format")
-    return [found for one in data[:MAX_EVENTS] if isinstance(one, dict) and (found := _event(one))]
+    return [found for one in data[:MAX_REPORTS] if isinstance(one, dict) and (found := _event(one))]
 
 
-def _event(one: dict[str, Any]) -> Event | None:
+def _event(one: dict[str, Any]) -> Report | None:
     word = str(one.get("event"))
     kind = EVENTS.get(word)
     if kind is None:
@@ -77,7 +106,7 @@ def _event(one: dict[str, Any]) -> Event | None:
             cause = Cause.SOFT if cause is Cause.DEAD else cause  # SendGrid itself does not call it a bounce
         else:
             cause = cause_of(status) if status else Cause.SOFT
-    return Event(
+    return Report(
         kind,
         "sendgrid",
         address=str(one.get("email") or "")[:320],

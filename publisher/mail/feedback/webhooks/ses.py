@@ -11,22 +11,24 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from pydantic import Field
 
 from publisher.lib.tokens import Keyring
 from publisher.mail.feedback import verp
-from publisher.mail.feedback.reports import Event, Kind, cause_of, masked, status_in
-from publisher.mail.feedback.webhooks import Refused, check_time
+from publisher.mail.feedback.reports import Kind, Report, cause_of, masked, status_in
+from publisher.mail.feedback.webhooks._base import BaseProvider, Call, Fetch, Refused, check_time
 from publisher.mail.transport import Cause
+from publisher.settings.base import Table
 
 #: The words of SES.
 EVENTS = {"Bounce": Kind.BOUNCE, "Complaint": Kind.COMPLAINT, "Delivery": Kind.DELIVERED}
@@ -38,15 +40,38 @@ _SIGNED = {
 _ARN = re.compile(r"arn:aws[a-z-]*:sns:([a-z]{2}(?:-[a-z]+)+-[0-9]):[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
 _CERTIFICATE_PATH = re.compile(r"/SimpleNotificationService-[0-9a-f]{16,64}\.pem")
 
-#: Gives the body at a URL that was checked here; never follows a redirect.
-Fetch = Callable[[str], bytes]
+
+class SesOptions(Table):
+    topics: tuple[str, ...] = Field(
+        default=(), description="ARNs of the SNS topics that may report; none: the address does not exist."
+    )
+
+
+class Ses(BaseProvider):
+    """Reports of SES through SNS; a topic's subscription is confirmed by itself."""
+
+    Options: ClassVar[type[Table]] = SesOptions
+    options: SesOptions
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.options.topics)
+
+    def read(self, call: Call, now: float) -> list[Report]:
+        found = read(call.body, topics=self.options.topics, fetch=self.fetch, keyring=self.keyring, now=now)
+        if found.confirm_url:
+            self.fetch(found.confirm_url)
+        return list(found.reports)
+
+
+PROVIDER = Ses
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The events, or the address that confirms the subscription of our endpoint to one of our topics."""
+    """The reports, or the address that confirms the subscription of our endpoint to one of our topics."""
 
-    events: tuple[Event, ...] = ()
+    reports: tuple[Report, ...] = ()
     confirm_url: str = ""
 
 
@@ -116,7 +141,7 @@ def _verify(pem: bytes, signed: bytes, signature: bytes, version: str) -> None:
         raise Refused("the signature does not fit") from None
 
 
-def _events(text: str, message_id: str, keyring: Keyring) -> list[Event]:
+def _events(text: str, message_id: str, keyring: Keyring) -> list[Report]:
     try:
         data = json.loads(text)
         word = str(data.get("eventType") or data.get("notificationType"))
@@ -137,7 +162,7 @@ def _events(text: str, message_id: str, keyring: Keyring) -> list[Event]:
         diagnostic = str(one.get("diagnosticCode") or "")
         status = status_in(str(one.get("status") or "")) or status_in(diagnostic)
         found.append(
-            Event(
+            Report(
                 kind,
                 "ses",
                 subscriber_id=path.subscriber_id if path else 0,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from publisher.errors import DeliveryError
 from publisher.lib.tokens import Keyring, Purpose, issue
-from publisher.mail.feedback import Event, Kind, read_mail, verp
+from publisher.mail.feedback import Kind, Report, read_mail, verp
 from publisher.mail.feedback.mailboxes import imap, maildir
 from publisher.mail.feedback.mailboxes.lmtp import LmtpServer
 from publisher.mail.feedback.reports import cause_of, masked, status_in
@@ -174,7 +174,7 @@ def test_a_forged_report_about_anyone_reports_nothing() -> None:
 @pytest.mark.parametrize("link", [True, False])
 def test_a_complaint_names_its_reader_by_what_only_our_mail_held(link: bool) -> None:
     found = read_mail(arf(link=link), KEYS)
-    assert found == Event(Kind.COMPLAINT, "mail", 70123, 9, detail="abuse, reported by Provider/1.0")
+    assert found == Report(Kind.COMPLAINT, "mail", 70123, 9, detail="abuse, reported by Provider/1.0")
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "virus", "auth-failure"])
@@ -184,8 +184,8 @@ def test_a_feedback_report_that_is_no_complaint_reports_nothing(kind: str) -> No
 
 def test_mail_to_the_unsubscribe_address_unsubscribes_whatever_it_says() -> None:
     to = verp.unsubscribe_address(KEYS, "bounce.example", 5, 6)
-    assert read_mail(b"To: " + to.encode() + b"\n\n", KEYS) == Event(Kind.UNSUBSCRIBE, "mail", 5, 6)
-    assert read_mail(b"", KEYS, [to]) == Event(Kind.UNSUBSCRIBE, "mail", 5, 6)
+    assert read_mail(b"To: " + to.encode() + b"\n\n", KEYS) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
+    assert read_mail(b"", KEYS, [to]) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
 
 
 def test_a_return_path_for_bounces_does_not_unsubscribe_and_the_other_way_round() -> None:

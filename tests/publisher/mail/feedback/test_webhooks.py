@@ -251,7 +251,7 @@ def bounce(**details: object) -> dict:
 
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_bounce_of_ses_names_its_reader_by_our_return_path(version) -> None:
-    (found,) = ses_read(sns(bounce(), SignatureVersion=version)).events
+    (found,) = ses_read(sns(bounce(), SignatureVersion=version)).reports
     assert (found.kind, found.cause, found.subscriber_id, found.edition_id) == (Kind.BOUNCE, Cause.DEAD, 7, 3)
 
 
@@ -265,12 +265,12 @@ def test_a_bounce_of_ses_names_its_reader_by_our_return_path(version) -> None:
     ],
 )
 def test_bounces_of_ses_are_classed_by_what_they_say(details, cause) -> None:
-    assert ses_read(sns(bounce(**details))).events[0].cause is cause
+    assert ses_read(sns(bounce(**details))).reports[0].cause is cause
 
 
 def test_a_complaint_of_ses_and_a_subject_in_the_signature() -> None:
     message = {"eventType": "Complaint", "complaint": {"complainedRecipients": [{"emailAddress": "a@b.example"}]}}
-    (found,) = ses_read(sns(message, Subject="Amazon SES")).events
+    (found,) = ses_read(sns(message, Subject="Amazon SES")).reports
     assert (found.kind, found.address, found.event_id) == (Kind.COMPLAINT, "a@b.example", "m-1:0")
 
 

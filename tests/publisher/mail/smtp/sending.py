@@ -44,7 +44,6 @@ def a_site(directory: Path, *relays: FaultyRelay, **mail: Any) -> Settings:
     return factories.settings(directory, mail={"transport": "smtp", "relays": named, **mail})
 
 
-
 def smtp(settings: Settings, *arguments: Any, **options: Any) -> SmtpTransport:
     """The SMTP transport of ``settings``."""
     own = options_of(settings, "smtp")

@@ -12,13 +12,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from publisher import net
+from publisher.mail.feedback import webhooks as providers
+from publisher.mail.feedback.fetching import Fetcher
 from publisher.mail.feedback.webhooks import Refused
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.store import subscribers
 from publisher.store.subscribers import SubscriberStatus
 from publisher.web.app import application
-from publisher.web.feedback import webhooks
 from publisher.web.frame.frame import Frame
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -26,6 +27,8 @@ FEEDBACK = """
 [feedback]
 mailgun_key = { env = "MAILGUN_KEY" }
 ses_topics = ["arn:aws:sns:eu-west-1:123456789012:bounces"]
+
+[feedback.heron]
 """
 
 
@@ -91,6 +94,31 @@ def test_a_provider_that_is_not_set_up_has_no_address(client) -> None:
         assert client.post(path, content=b"{}").status_code == 404
 
 
+@pytest.mark.parametrize("name", ["pigeon", "_base", "__init__", "..%2fses", "mailbox", "warn_complaints"])
+def test_what_is_no_provider_has_no_address(client, name) -> None:
+    assert client.post(f"/webhooks/{name}", content=b"{}").status_code == 404
+
+
+def test_a_new_file_is_a_provider_with_an_address_and_a_dead_address_is_suppressed_at_once(
+    client, store, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "heron.py").write_text(
+        "from publisher.mail.feedback import Kind, Report\n"
+        "from publisher.mail.feedback.webhooks import BaseProvider\n"
+        "from publisher.mail.transport import Cause\n"
+        "class Heron(BaseProvider):\n"
+        "    ready = True\n"
+        "    def read(self, call, now):\n"
+        "        return [Report(Kind.BOUNCE, 'heron', address=call.headers['x-about'], cause=Cause.DEAD)]\n"
+        "PROVIDER = Heron\n"
+    )
+    assert client.post("/webhooks/heron", headers={"X-About": "ada@example.org"}).status_code == 404
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path / "more")])
+    assert client.post("/webhooks/heron", headers={"X-About": "ada@example.org"}).status_code == 200
+    assert reason(store) == "bounced"
+
+
 def test_an_unsubscription_at_the_provider_is_one_here(client, store) -> None:
     client.post("/webhooks/mailgun", content=body("unsubscribed"))
     with store.read() as tx:
@@ -109,7 +137,7 @@ def test_a_certificate_is_fetched_once_and_never_through_a_redirect() -> None:
             raise net.OutOfBounds("the answer is larger than 65536 bytes")
         return httpx.Response(200, content=b"pem")
 
-    certificates = webhooks.Certificates(httpx.Client(transport=httpx.MockTransport(answer)))
+    certificates = Fetcher(httpx.Client(transport=httpx.MockTransport(answer)))
     base = "https://sns.eu-west-1.amazonaws.com"
     assert certificates.get(f"{base}/a.pem") == certificates.get(f"{base}/a.pem") == b"pem"
     for name in ("moved", "large"):
