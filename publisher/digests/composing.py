@@ -3,7 +3,7 @@
 ::
 
     Edition + Settings + language ──rendering.digests──▶ html, text, subject with sentinels
-                                  ──mail.compiled──────▶ CompiledEdition ──.message(Recipient)──▶ bytes
+                                  ──mail.compiling─────▶ CompiledEdition ──.message(Recipient)──▶ bytes
                                                            │
                                                            └─ .to_bytes() is what the ledger keeps
 
@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from publisher.errors import SettingsError
-from publisher.mail.compiled import CompiledEdition, Envelope, Recipient, compile_edition
+from publisher.mail.compiled import CompiledEdition, Envelope
+from publisher.mail.compiling import compile_edition
 from publisher.mail.dkim import Signer, load_signers
 from publisher.mail.headers import header_address
+from publisher.mail.personal import Recipient
 from publisher.mail.phrases import Phrases
 from publisher.model import Edition
 from publisher.rendering.digest_values import ShareLinks

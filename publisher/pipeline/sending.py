@@ -21,8 +21,9 @@ from publisher.digests import planning
 from publisher.digests.composing import signer_for
 from publisher.errors import DeliveryError
 from publisher.lib import links
-from publisher.mail.compiled import CompiledEdition, Recipient
+from publisher.mail.compiled import CompiledEdition
 from publisher.mail.feedback.verp import bounce_address, unsubscribe_address
+from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing, Transport, never
 from publisher.mail.transports import open_transport
 from publisher.pipeline.site import Site

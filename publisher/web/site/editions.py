@@ -23,7 +23,8 @@ from starlette.responses import RedirectResponse, Response
 
 from publisher.lib import tokens
 from publisher.lib.tokens import Purpose
-from publisher.mail.compiled import CompiledEdition, Recipient
+from publisher.mail.compiled import CompiledEdition
+from publisher.mail.personal import Recipient
 from publisher.model import Edition, EditionStatus
 from publisher.store import Tx, editions
 from publisher.subscribers.personal_links import keyring_of

@@ -22,7 +22,7 @@ from publisher.channels import share_links
 from publisher.digests.composing import compose
 from publisher.lib.addresses import parse_address
 from publisher.lib.links import preferences_url, unsubscribe_url
-from publisher.mail.compiled import Recipient
+from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import MaildirTransport
 from publisher.model import Article, Author, EditionStatus, Enclosure, Image, RelatedArticle

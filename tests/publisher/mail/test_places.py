@@ -7,7 +7,9 @@ from email.header import decode_header, make_header
 import pytest
 
 from publisher.errors import CompositionRefused
-from publisher.mail.compiled import FIELDS, CompiledEdition, Envelope, Recipient, compile_edition
+from publisher.mail.compiled import CompiledEdition, Envelope
+from publisher.mail.compiling import compile_edition
+from publisher.mail.personal import FIELDS, Recipient
 from publisher.mail.phrases import Phrases
 
 MARKS = {f"zq0123456789abcdef{index:02d}": name for index, name in enumerate(FIELDS)}

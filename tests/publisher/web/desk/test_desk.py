@@ -11,7 +11,7 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from publisher.digests.composing import compose
-from publisher.mail.compiled import Recipient
+from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import MaildirTransport, file_name
 from publisher.model import EditionStatus
