@@ -8,7 +8,7 @@
 :func:`read_mail` is pure and never raises. What it reports is about a reader only if the message proves that
 it knows something only our mail held: the MAC in the return path it was sent to (:mod:`.verp`), or in a header
 of the message that it brings back. A report without such proof, a vacation reply, garbage: ``None``.
-Nothing here ever answers a message (RFC 3834).
+Nothing here sends a reply to a message (RFC 3834).
 """
 
 from publisher.mail.feedback.messages import read_mail

@@ -1,6 +1,6 @@
 """One message that came in → what it reports, if it reports anything about us.
 
-The order of the questions, each answered by one function:
+The questions in their order, one function each:
 
 1. Was it sent to one of our return paths? ``u+…`` unsubscribes; ``b+…`` may be a bounce.
 2. Is it a feedback report (ARF, RFC 5965)? Then the message it brings back must hold one of our MACs.

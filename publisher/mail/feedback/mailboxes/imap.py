@@ -101,8 +101,8 @@ def _drain(
     uids = (found[0] or b"").split()[:limit]
     handled = 0
     for uid in uids:
-        _, answer = server.uid("FETCH", uid.decode("ascii"), f"(BODY.PEEK[]<0.{MAX_OCTETS}>)")
-        raw = next((part[1] for part in answer if isinstance(part, tuple)), None)
+        _, fetched = server.uid("FETCH", uid.decode("ascii"), f"(BODY.PEEK[]<0.{MAX_OCTETS}>)")
+        raw = next((part[1] for part in fetched if isinstance(part, tuple)), None)
         if raw is None:
             continue  # deleted in between
         handle(raw)

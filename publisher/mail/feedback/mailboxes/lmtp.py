@@ -138,17 +138,20 @@ class _Session(socketserver.StreamRequestHandler):
             return True
         self._say("354 go on")
         kept, total = bytearray(), 0
+        before = b"\r\n"  # a line begins after CRLF alone, or a bare LF could end a message (CVE-2023-51764)
         while True:
             line = self.rfile.readline(65_536)
             if not line:
                 return False
-            if line in (b".\r\n", b".\n"):
+            begins = before == b"\r\n"
+            if begins and line == b".\r\n":
                 break
             total += len(line)
             if total > MAX_MESSAGE:
                 return False  # the peer ignored SIZE
             if len(kept) < MAX_OCTETS:
-                kept += line[1:] if line.startswith(b".") else line
+                kept += line[1:] if begins and line.startswith(b".") else line
+            before = (before + line[-2:])[-2:]  # a long line comes in pieces, and CR and LF may be in two of them
         for recipient in self._recipients:
             self._say(self._hand_over(bytes(kept), recipient))
         self._reset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import random
 import smtplib
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -359,6 +360,30 @@ def test_lmtp_takes_a_report_with_its_envelope() -> None:
         assert client.data(b".dot\r\nbody\r\n")[0] == 250
         assert client.getreply()[0] == 250  # one for each recipient
     assert got == [(b".dot\r\nbody\r\n", (PATH,)), (b".dot\r\nbody\r\n", ("fbl@news.example",))]
+
+
+@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b"x" * 70_000 + b"\n.\r\n"])
+def test_lmtp_ends_a_message_at_a_dot_between_two_crlf_alone(end: bytes) -> None:
+    # Else whoever writes a message could have commands of their own read after it (CVE-2023-51764).
+    got: list[bytes] = []
+    message = b"first" + end + b"MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\nsecond\r\n"
+    with lmtp(lambda raw, to: got.append(raw)) as port, socket.create_connection(("127.0.0.1", port), 10) as peer:
+        peer.sendall(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n" + message + b".\r\nQUIT\r\n")
+        said = b"".join(iter(lambda: peer.recv(65_536), b""))
+    assert len(got) == 1
+    assert got[0].endswith(b"second\r\n")
+    assert said.count(b"354 ") == 1
+
+
+@pytest.mark.parametrize("length", [65_534, 65_535, 65_536, 131_071])
+def test_lmtp_sees_the_end_after_a_line_of_any_length(length: int) -> None:
+    got: list[bytes] = []
+    with lmtp(lambda raw, to: got.append(raw)) as port, smtplib.LMTP("127.0.0.1", port, timeout=10) as client:
+        client.ehlo()
+        client.mail("")
+        client.rcpt(PATH)
+        assert client.data(b"x" * length + b"\r\n")[0] == 250
+    assert got == [b"x" * length + b"\r\n"]
 
 
 def test_lmtp_answers_later_when_the_store_cannot_take_it() -> None:
