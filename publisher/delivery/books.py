@@ -1,7 +1,7 @@
-"""A drain's side of the database: leases it holds, answers it has yet to record.
+"""A drain's side of the database: leases it holds, results it has yet to record.
 
 Every method is a transaction or none. What fails with :class:`~publisher.errors.StoreError` is remembered in
-``failure`` and not raised, because a message may be on its way; the answers stay here and in the journal.
+``failure`` and not raised, because a message may be on its way; the results stay here and in the journal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from publisher.delivery.journal import Answer, Journal
+from publisher.delivery.journal import Journal, ResultRecord
 from publisher.delivery.ladder import LADDER
 from publisher.errors import StoreError
 from publisher.model import EditionStatus
@@ -58,7 +58,7 @@ class Drained:
 
 @dataclass(slots=True)
 class Held:
-    """A lease, how far its rows have been handed out, and the answers that are not recorded yet."""
+    """A lease, how far its rows have been handed out, and the results that are not recorded yet."""
 
     lease: Lease
     cursor: int = 0
@@ -66,11 +66,11 @@ class Held:
     exhausted: bool = False
     handing_out: bool = False  # rows of the last batch are still to be pulled
     alone: bool = False
-    answers: list[tuple[DeliveryRow, Answer]] = field(default_factory=list)
+    results: list[tuple[DeliveryRow, ResultRecord]] = field(default_factory=list)
 
 
 class Books:
-    """Leases and answers of one drain."""
+    """Leases and results of one drain."""
 
     def __init__(
         self,
@@ -99,13 +99,11 @@ class Books:
 
     @property
     def unrecorded(self) -> bool:
-        """Whether answers are only in the journal, or chunks are still leased."""
+        """Whether results are only in the journal, or chunks are still leased."""
         return bool(self._held)
 
-    # One turn ---------------------------------------------------------------------------------------------------------
-
     def turn(self, limit: int) -> tuple[Held | None, tuple[DeliveryRow, ...]]:
-        """Record what has been answered and claim the next rows; ``(None, ())`` when there are none."""
+        """Record the results so far and claim the next rows; ``(None, ())`` when there are none."""
         try:
             self._record_by_row_if_lost()
             for held in self._held.values():
@@ -173,15 +171,13 @@ class Books:
                 held.handing_out = True
                 return held, batch.rows
 
-    # Answers ----------------------------------------------------------------------------------------------------------
-
-    def book(self, held: Held, row: DeliveryRow, answer: Answer) -> None:
-        """Take one answer; it is recorded with the next turn."""
+    def book(self, held: Held, row: DeliveryRow, record: ResultRecord) -> None:
+        """Take one result; it is recorded with the next turn."""
         held.outstanding -= 1
-        if answer.event == "released":
+        if record.event == "released":
             self._done.released += 1  # its chunk still has it queued, and is opened again at the end
             return
-        held.answers.append((row, answer))
+        held.results.append((row, record))
 
     def record_if_late(self) -> None:
         """Record now if the last time is half a second ago; called between messages."""
@@ -190,7 +186,7 @@ class Books:
         self.record()
 
     def record(self) -> None:
-        """Record what has been answered."""
+        """Record the results so far."""
         try:
             self._record_by_row_if_lost()
             with self._store.begin() as tx:
@@ -204,21 +200,21 @@ class Books:
     def _record(self, tx: Tx) -> None:
         now = self._clock()
         for held in self._held.values():
-            if held.answers:
-                chunks.record(tx, held.lease, [_change(row, answer) for row, answer in held.answers], now=now)
-                _suppress_dead(tx, held.answers, now)
+            if held.results:
+                chunks.record(tx, held.lease, [_change(row, record) for row, record in held.results], now=now)
+                _suppress_dead(tx, held.results, now)
 
     def _forget_recorded(self) -> None:
         for held in self._held.values():
-            for _, answer in held.answers:
-                self._count(answer)
-            held.answers.clear()
+            for _, record in held.results:
+                self._count(record)
+            held.results.clear()
         self._recorded = time.monotonic()
         if self._journal.fullness > 0.5:
             self._journal.compact()
 
-    def _count(self, answer: Answer) -> None:
-        name = {"resend_later": "in_doubt", "lost_sight": "in_doubt"}.get(answer.event, answer.event)
+    def _count(self, record: ResultRecord) -> None:
+        name = {"resend_later": "in_doubt", "lost_sight": "in_doubt"}.get(record.event, record.event)
         setattr(self._done, name, getattr(self._done, name) + 1)
 
     def _record_by_row_if_lost(self) -> None:
@@ -232,14 +228,12 @@ class Books:
             with self._store.begin() as tx:
                 for held in self._held.values():
                     ours = leases.holds(tx, held.lease)
-                    for row, answer in held.answers:
-                        settle_answer(tx, row.id, answer, first_attempt=row.first_attempt, wishes=ours)
-                    _suppress_dead(tx, held.answers, self._clock())
+                    for row, record in held.results:
+                        settle_result(tx, row.id, record, first_attempt=row.first_attempt, wishes=ours)
+                    _suppress_dead(tx, held.results, self._clock())
             self._forget_recorded()
         except StoreError as error:
             self.failure = error
-
-    # Keeping and letting go -------------------------------------------------------------------------------------------
 
     def still_wanted(self) -> bool:
         """Whether every lease is held and every edition is being sent; renews the leases in good time."""
@@ -258,7 +252,7 @@ class Books:
             return False
 
     def _finished(self) -> list[Held]:
-        """Leases whose rows all have an answer, recorded in this very transaction."""
+        """Leases whose rows all have an record, recorded in this very transaction."""
         return [
             held for held in self._held.values() if held.exhausted and not held.outstanding and not held.handing_out
         ]
@@ -274,14 +268,14 @@ class Books:
         self._held.pop(held.lease.chunk, None)
 
     def finish(self, *, wait: float) -> None:
-        """Record everything and let go of every chunk, trying again for a while when the database does not answer."""
+        """Record everything and let go of every chunk, trying again for a while when the database cannot be reached."""
         due = self._clock() + min(wait, LADDER.longest) if wait else None
         self._current = None
         for attempt in range(LAST_TRIES):
             if attempt:
                 time.sleep(LAST_WAIT)
             self.failure = None
-            if any(held.answers for held in self._held.values()):
+            if any(held.results for held in self._held.values()):
                 self.record()
             if self.failure is None:
                 for held in list(self._held.values()):
@@ -290,7 +284,7 @@ class Books:
                         break
             if self.failure is None:
                 return
-            log.warning("the database does not answer: %s", self.failure)
+            log.warning("the database cannot be reached: %s", self.failure)
 
     def pause(self, edition_id: int, reason: str) -> None:
         """Pause an edition that a person should look at."""
@@ -302,37 +296,37 @@ class Books:
             self.failure = error
 
 
-def _change(row: DeliveryRow, answer: Answer) -> Change:
+def _change(row: DeliveryRow, record: ResultRecord) -> Change:
     return Change(
         delivery=row.id,
-        state=_STATES[answer.event],
-        at=answer.at,
+        state=_STATES[record.event],
+        at=record.at,
         first_attempt=row.first_attempt,
-        code=answer.code,
-        reply=answer.reply,
-        doubts=1 if answer.event in DOUBTS else 0,
+        code=record.code,
+        reply=record.reply,
+        doubts=1 if record.event in DOUBTS else 0,
     )
 
 
-def _suppress_dead(tx: Tx, answers: list[tuple[DeliveryRow, Answer]], now: float) -> None:
-    for row, answer in answers:
-        if answer.suppress:
-            detail = f"{answer.code} {answer.reply}"[:200]
+def _suppress_dead(tx: Tx, results: list[tuple[DeliveryRow, ResultRecord]], now: float) -> None:
+    for row, record in results:
+        if record.suppress:
+            detail = f"{record.code} {record.reply}"[:200]
             subscribers.suppress_hash(tx, row.address_hash, "bounced", now=now, detail=detail)
 
 
-def settle_answer(tx: Tx, delivery_id: int, answer: Answer, *, first_attempt: float, wishes: bool) -> None:
-    """Record one answer outside a batch: a fact always, a wish only if ``wishes``."""
-    event = Event(answer.event)
+def settle_result(tx: Tx, delivery_id: int, record: ResultRecord, *, first_attempt: float, wishes: bool) -> None:
+    """Record one result outside a batch: a fact always, a wish only if ``wishes``."""
+    event = Event(record.event)
     if event not in (Event.SENT, Event.FAILED) and not wishes:
         return
     deliveries.apply(
         tx,
         delivery_id,
         event,
-        now=answer.at,
-        code=answer.code,
-        reply=answer.reply,
+        now=record.at,
+        code=record.code,
+        reply=record.reply,
         first_attempt=first_attempt,
         attempted=True,
     )

@@ -106,9 +106,9 @@ def wait_until_clear(
     """Wait until no message to this subscriber can be on its way any more.
 
     Call it after the commit that ended a subscription or suppressed an address, before saying so to anybody:
-    then no message starts after the answer. Batches last about half a second.
+    then no message starts after that. Batches last about half a second.
 
-    :returns: ``False`` when the time was over first (a relay that does not answer holds one message up).
+    :returns: ``False`` when the time was over first (a relay that says nothing holds one message up).
     """
     deadline = monotonic() + seconds
     while True:

@@ -2,13 +2,13 @@
 
 ::
 
-    turn (one transaction):  record the answers so far → claim the next rows, write the batch's intent
-    per message:             compose → journal the intent → the transport sends → journal the answer
+    turn (one transaction):  record the results so far → claim the next rows, write the batch's intent
+    per message:             compose → journal the intent → the transport sends → journal the result
     at the end:              record → close what is finished, release what is not
 
 The transport pulls messages from :meth:`_Drain._messages`, so nothing is queued between the ledger and the
 wire. Nothing raised by the database may end the transport in the middle of a message: a turn that fails ends
-the iterator instead, what is in flight gets its answer, and the answer is in the journal, from which
+the iterator instead, what is in flight gets its result, and the result is in the journal, from which
 :mod:`publisher.delivery.recovery` records it when the database is back.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from publisher.delivery import journal as journals
 from publisher.delivery import recovery
 from publisher.delivery.books import Books, Drained, Held
-from publisher.delivery.journal import Answer, Fenced, Intent, Journal, JournalFull
+from publisher.delivery.journal import Fenced, Intent, Journal, JournalFull, ResultRecord
 from publisher.delivery.ladder import LADDER
 from publisher.errors import DeliveryError, MastheadError, StoreError
 from publisher.mail.transport import Outcome, Outgoing, Result, Transport, never
@@ -158,8 +158,6 @@ class _Drain:
             self._take(outgoing, result)
         return True
 
-    # Pulling ----------------------------------------------------------------------------------------------------------
-
     def _messages(self, careful: list[Outgoing]) -> Iterator[Outgoing]:
         """Composed messages, batch by batch; never raises for the database.
 
@@ -220,8 +218,6 @@ class _Drain:
             self.done.more = bool(self._halt)
         return bool(self._halt)
 
-    # While messages are on their way ----------------------------------------------------------------------------------
-
     def _intend(self, outgoing: Outgoing) -> None:
         _, row = self._flight[outgoing.delivery]
         self._journal.intend(Intent(row.id, row.attempts + 1, row.first_attempt))
@@ -258,7 +254,7 @@ class _Drain:
             event, result = Event.FAILED, result._replace(reply=f"given up after 72 hours: {result.reply}")
         elif result.outcome is Outcome.IN_DOUBT:
             event = Event.LOST_SIGHT if held.lease.edition.policy == "report" else Event.RESEND_LATER
-        answer = Answer(
+        record = ResultRecord(
             row.id,
             row.attempts + 1,
             event,
@@ -268,8 +264,8 @@ class _Drain:
             result.suppress,
             result.retry_after,
         )
-        self._journal.answer(answer)
-        self.books.book(held, row, answer)
+        self._journal.result(record)
+        self.books.book(held, row, record)
 
     def _watch_refusals(self, held: Held, result: Result) -> None:
         """The same refusal for many recipients in a row is about us, not about them."""
@@ -287,8 +283,6 @@ class _Drain:
     def _pause(self, held: Held, reason: str) -> None:
         self._halt, self._abort = "paused", True
         self.done.paused.append((held.lease.edition.id, reason))
-
-    # The end ----------------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
         """Whatever happened: put on record what is known, and let go of the chunks."""

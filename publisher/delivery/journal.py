@@ -1,7 +1,7 @@
 """What a sender is doing right now, written where ``kill -9`` cannot reach it.
 
 The database hears of results in batches. Between two batches this file knows more: the intent of every
-message before its content leaves, and every answer as it comes. It is a memory-mapped file, so a record
+message before its content leaves, and every result as it comes. It is a memory-mapped file, so a record
 costs a copy and outlives the process at once; only the loss of the whole machine loses it, and then the
 database's batch intent bounds the doubt.
 
@@ -62,7 +62,7 @@ class Intent(NamedTuple):
     at: float
 
 
-class Answer(NamedTuple):
+class ResultRecord(NamedTuple):
     """What became of a delivery; ``event`` is a value of :class:`publisher.store.states.Event` or ``released``."""
 
     delivery: int
@@ -77,9 +77,9 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class Contents:
-    """A journal as read: answers in order, intents without one, and the rows that were being prepared alone."""
+    """A journal as read: results in order, intents without one, and the rows that were being prepared alone."""
 
-    answers: list[Answer] = field(default_factory=list)
+    results: list[ResultRecord] = field(default_factory=list)
     open_intents: dict[int, Intent] = field(default_factory=dict)
     preparing: int | None = None
 
@@ -155,26 +155,26 @@ class Journal:
             raise Fenced
 
     def intended(self, delivery: int) -> bool:
-        """Whether an intent of this delivery stands without an answer."""
+        """Whether an intent of this delivery stands without a result."""
         return delivery in self._intents
 
     def prepare(self, delivery: int) -> None:
         """Record that this row, alone in its batch, is about to be composed: it may be what kills us."""
         self._write(b"C%d" % delivery)
 
-    def answer(self, answer: Answer) -> None:
+    def result(self, record: ResultRecord) -> None:
         """Record what became of a message; never fails for want of room, which :meth:`intend` kept."""
-        self._intents.pop(answer.delivery, None)
-        if answer.event == "sent" and not answer.suppress:
-            reply = answer.reply[:REPLY_LIMIT].encode("ascii", "backslashreplace").translate(_PRINTABLE)
-            self._write(b"S%d %d %.6f %d %s" % (answer.delivery, answer.attempt, answer.at, answer.code, reply[:900]))
+        self._intents.pop(record.delivery, None)
+        if record.event == "sent" and not record.suppress:
+            reply = record.reply[:REPLY_LIMIT].encode("ascii", "backslashreplace").translate(_PRINTABLE)
+            self._write(b"S%d %d %.6f %d %s" % (record.delivery, record.attempt, record.at, record.code, reply[:900]))
             return
-        rest = [answer.event, answer.at, answer.code, answer.reply[:REPLY_LIMIT], answer.suppress, answer.retry_after]
+        rest = [record.event, record.at, record.code, record.reply[:REPLY_LIMIT], record.suppress, record.retry_after]
         text = json.dumps(rest, ensure_ascii=True, separators=(",", ":")).encode()
         if len(text) > 2 * REPLY_LIMIT:
-            rest[3] = answer.reply[:REPLY_LIMIT].encode("ascii", "replace").decode()[: REPLY_LIMIT // 2]
+            rest[3] = record.reply[:REPLY_LIMIT].encode("ascii", "replace").decode()[: REPLY_LIMIT // 2]
             text = json.dumps(rest, ensure_ascii=True, separators=(",", ":")).encode()
-        self._write(b"R%d %d %s" % (answer.delivery, answer.attempt, text))
+        self._write(b"R%d %d %s" % (record.delivery, record.attempt, text))
 
     @property
     def fullness(self) -> float:
@@ -182,7 +182,7 @@ class Journal:
         return 1 - (self._end - self._at) / REGION
 
     def compact(self) -> None:
-        """Forget every answer: all of them are committed. What is still in flight stays."""
+        """Forget every result: all of them are committed. What is still in flight stays."""
         other = 1 - self._region
         start = HEADER + other * REGION
         old = self._at
@@ -318,11 +318,11 @@ def _read_record(contents: Contents, line: bytes) -> None:
         return
     if kind == b"S":
         at, code, reply = rest.split(b" ", 2)
-        answer = Answer(delivery, attempt, "sent", float(at), int(code), reply.decode("ascii"))
+        record = ResultRecord(delivery, attempt, "sent", float(at), int(code), reply.decode("ascii"))
     elif kind == b"R":
         event, when, number, text, suppress, retry_after = json.loads(rest)
-        answer = Answer(delivery, attempt, event, when, number, text, suppress, retry_after)
+        record = ResultRecord(delivery, attempt, event, when, number, text, suppress, retry_after)
     else:
         raise ValueError(kind)
     contents.open_intents.pop(delivery, None)
-    contents.answers.append(answer)
+    contents.results.append(record)

@@ -6,7 +6,7 @@
                              ── journal here, owner still ──→ fenced once its lease is over, then the same
                              ── no journal here ────────────→ another machine's: wait, then the batch is in doubt
 
-An answer in the journal is recorded as if it had just come. An intent without an answer is the one message a
+A result in the journal is recorded as if it had just come. An intent without a result is the one message a
 connection whose fate nobody knows; the edition's policy says what happens to it.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from publisher.delivery import journal
-from publisher.delivery.books import move_deferred, settle_answer
+from publisher.delivery.books import move_deferred, settle_result
 from publisher.delivery.journal import Contents
 from publisher.store import Store, Tx, deliveries, leases, subscribers
 from publisher.store.leases import LeasedChunk
@@ -42,7 +42,7 @@ def recover(
     foreign_grace: float = FOREIGN_GRACE,
     random: Callable[[], float] = _random.random,
 ) -> int:
-    """Open every chunk whose holder is gone; answers how many."""
+    """Open every chunk whose holder is gone; returns how many."""
     ours = journal.directory_id(directory)
     with store.read() as tx:
         held = leases.leased(tx)
@@ -70,17 +70,17 @@ def recover(
 
 def _settle(tx: Tx, holder: str, contents: Contents, *, now: float, random: Callable[[], float]) -> int:
     held = {chunk.id: chunk for chunk in leases.leased(tx, holder=holder, lock=True)}
-    for answer in contents.answers:
-        if answer.event == "released":
+    for record in contents.results:
+        if record.event == "released":
             continue
-        row = leases.of_row(tx, answer.delivery)
+        row = leases.of_row(tx, record.delivery)
         if row is None:
             continue
         # A row that is where the dead left it, at the attempt they made, has not been recorded since.
-        as_left = row.chunk_id in held and row.state == State.QUEUED and row.attempts == answer.attempt - 1
-        settle_answer(tx, answer.delivery, answer, first_attempt=answer.at, wishes=as_left)
-        if answer.suppress:
-            _suppress(tx, answer.delivery, answer.reply, now)
+        as_left = row.chunk_id in held and row.state == State.QUEUED and row.attempts == record.attempt - 1
+        settle_result(tx, record.delivery, record, first_attempt=record.at, wishes=as_left)
+        if record.suppress:
+            _suppress(tx, record.delivery, record.reply, now)
     alone = len(contents.open_intents) == 1
     for intent in contents.open_intents.values():
         row = leases.of_row(tx, intent.delivery)

@@ -1,8 +1,8 @@
 """What the ledger and the wire say to each other.
 
-A transport takes messages and answers for each. It is handed an *iterator*, from which it pulls a message
-whenever it has room for one, and it *yields* an answer for every message it pulled, in whatever order the
-answers come::
+A transport takes messages and gives a result for each. It is handed an *iterator*, from which it pulls a message
+whenever it has room for one, and it *yields* a result for every message it pulled, in whatever order they
+come::
 
     ledger                                   transport
     ──────                                   ─────────
@@ -12,7 +12,7 @@ answers come::
 
 So one thread keeps many connections busy, nothing is queued in between, and after ``kill -9`` the only
 messages in doubt are those with an intent and no result: at most one a connection. The ledger stops a
-transport by ending the iterator (what is in flight is finished first) or, sooner, by ``stop()`` answering
+transport by ending the iterator (what is in flight is finished first) or, sooner, by ``stop()`` returning
 ``True``: what was pulled but not begun comes back as ``RELEASED``.
 
 A transport never raises for what a relay does: that is a :class:`Result`. What it raises,
@@ -33,7 +33,7 @@ class Outgoing(NamedTuple):
     """One message on its way to one recipient. (A tuple, as is what else is made for every message: a frozen data
     class costs three times as much to make, and an edition makes millions.)
 
-    :param delivery: the row it answers for; a transport only hands it back.
+    :param delivery: the row it is of; a transport only hands it back.
     :param sender: the envelope's sender (RFC 5321 §4.5.1: MAIL FROM), empty for the null sender.
     :param recipient: one address, already validated.
     :param message: the finished message, CRLF line ends, not dot-stuffed.
@@ -54,7 +54,7 @@ class Outcome(StrEnum):
     sent     the relay (or the outbox) has taken responsibility           a fact
     deferred this recipient is refused for now (4xx)                      try later
     failed   this recipient or message is refused for good (5xx)          a fact
-    in_doubt the content was sent, the answer never came                  resend or report
+    in_doubt the content was sent, no reply came                           resend or report
     released not tried, or it was the relay's fault                       as if it had not been pulled
     ======== ============================================================ =====================
     """
@@ -77,12 +77,12 @@ class Cause(StrEnum):
 
 
 class Result(NamedTuple):
-    """The answer for one message.
+    """What became of one message.
 
     :param code: SMTP reply code, 0 where there was none.
     :param status: enhanced status code (RFC 3463) such as ``5.1.1``, empty where there was none.
     :param reply: the reply's text (or our own reason) as one printable line.
-    :param relay: which relay answered, ``host:port``; empty for other transports.
+    :param relay: which relay replied, ``host:port``; empty for other transports.
     :param suppress: the address is dead beyond doubt and is not to be mailed again.
     :param pause: the reason a person should look before the edition goes on; empty means go on.
     :param retry_after: seconds before it is worth trying again, 0 for the ledger's own ladder.
@@ -101,7 +101,7 @@ class Result(NamedTuple):
 
 SENT = Result(Outcome.SENT)
 
-#: ``reserve(key, count, per_second)`` books ``count`` sends and answers how many seconds to wait before the first.
+#: ``reserve(key, count, per_second)`` books ``count`` sends and returns how many seconds to wait before the first.
 Reserve = Callable[[str, int, float], float]
 
 

@@ -52,8 +52,6 @@ class Connection:
         self._addresses: list[tuple[int, Address]] = []
         self._lookup = _Lookup(host, port)
 
-    # -- what the owner calls ------------------------------------------------------------------------------
-
     def check(self) -> None:
         """Look at the clock, and at the name look-up while it runs."""
         if self._stage == "resolving" and not self.session.over:
@@ -174,8 +172,6 @@ class Connection:
                 self._socket.close()
         self.session.out.clear()
         self._socket, self._stage, self.events, self.descriptor = None, "closed", 0, -1
-
-    # -- the stages ----------------------------------------------------------------------------------------
 
     def _try_next(self, reason: str) -> None:
         """Connect to the next address of the relay's name (RFC 5321 §5.1: in order, all of them)."""

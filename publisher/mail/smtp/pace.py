@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from publisher.mail.transport import Reserve
 
-#: Seconds' worth of sends in one booking.
-BOOKING = 0.1
+#: What one booking is good for.
+BOOKING_SECONDS = 0.1
 
 
 class Pace:
@@ -25,7 +25,7 @@ class Pace:
         self._key = key
         self._reserve = reserve
         self._clock = clock
-        self._count = max(1, int(per_second * BOOKING))
+        self._count = max(1, int(per_second * BOOKING_SECONDS))
         self._booked: deque[list[float]] = deque()  # from which instant, how many are left
 
     def wait(self) -> float:

@@ -1,6 +1,6 @@
 """Which relay takes the next message, and which is left in peace for a while. Decisions only; no sockets.
 
-A relay's :class:`Health` is a value; each answer makes the next one::
+A relay's :class:`Health` is a value; each reply makes the next one::
 
     healthy ── trouble ─→ closed for 30 s ── time ─→ one connection as a trial ── taken ─→ healthy
                                ↑                              │
@@ -90,7 +90,7 @@ class ActiveRelay:
         self.open = 0  # connections
         self.stalled = 0  # of these, how many have waited long for a reply
         self.share = 0.0  # messages assigned ÷ weight
-        self.active = 0.0  # when it last answered
+        self.active = 0.0  # when it last replied
 
     def room(self, now: float) -> bool:
         """Whether it may have one more connection. A stalled one may wait ten minutes: it gets a substitute, once."""
@@ -106,8 +106,8 @@ class Relays:
 
     #: How far (in messages at weight 1) a relay may run ahead of its share before it waits for the others.
     AHEAD = 16.0
-    #: A relay that has not answered for so many seconds is not waited for.
-    SILENT = 2.0
+    #: A relay that has said nothing for so many seconds is not waited for.
+    SILENT_SECONDS = 2.0
 
     def __init__(self, relays: Iterable[ActiveRelay], clock: Callable[[], float], pauses: BackOff) -> None:
         self.all = list(relays)
@@ -128,7 +128,10 @@ class Relays:
         others = [
             other.share
             for other in self.all
-            if other is not relay and other.open and now - other.active < self.SILENT and not other.health.failures
+            if other is not relay
+            and other.open
+            and now - other.active < self.SILENT_SECONDS
+            and not other.health.failures
         ]
         return not others or relay.share <= min(others) + self.AHEAD / relay.relay.weight
 
@@ -143,7 +146,7 @@ class Relays:
         if level:
             relay.share = max(relay.share, min(level))
 
-    def answered(self, relay: ActiveRelay) -> None:
+    def took(self, relay: ActiveRelay) -> None:
         """``relay`` took a message."""
         relay.health = after_success(relay.health)
         if len(self.all) > 1:
@@ -166,7 +169,7 @@ class Relays:
         return not any(relay.open or relay.room(now) for relay in self.all)
 
     def apology(self) -> Result:
-        """What to answer for a message that no relay can be asked to take: why, and when to try again."""
+        """The result of a message that no relay can be asked to take: why, and when to try again."""
         now = self._clock()
         first = min(self.all, key=lambda relay: relay.health.closed_until)
         wait = max(0.0, first.health.closed_until - now)

@@ -32,7 +32,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\U0010ffff]+")
 
 
 class Phase(StrEnum):
-    """Which command a reply answers; the names of RFC 5321."""
+    """Which command a reply is to; the names of RFC 5321."""
 
     GREETING = "greeting"
     EHLO = "EHLO"

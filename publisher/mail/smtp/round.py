@@ -112,7 +112,7 @@ class Round:
         session = connection.session
         if session.results:
             for outgoing, result in session.results:
-                self._answered(connection, relay, outgoing, result)
+                self._settled(connection, relay, outgoing, result)
             session.results.clear()
         if session.returned:
             for outgoing, blame in session.returned:
@@ -123,11 +123,11 @@ class Round:
                 self._relays.troubled(relay, session.fault, taken=connection.taken)
             self._forget(connection, relay)
 
-    def _answered(self, connection: Connection, relay: ActiveRelay, outgoing: Outgoing, result: Result) -> None:
+    def _settled(self, connection: Connection, relay: ActiveRelay, outgoing: Outgoing, result: Result) -> None:
         if result.outcome is Outcome.SENT:
             connection.taken += 1
         if result.cause is not Cause.RELAY:
-            self._relays.answered(relay)
+            self._relays.took(relay)
         self._queue.landed(outgoing)
         self._results.append((outgoing, relay.streak.judge(result)))
 

@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from publisher.mail.smtp.envelope import Capabilities, Prepared, prepare
 from publisher.mail.smtp.replies import GarbageReply, Phase, Reply, ReplyReader, classify
-from publisher.mail.smtp.wire import AddressRefused, ContentRefused, PlainBytes, stuffed, wire_address
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
 
 
@@ -66,24 +66,15 @@ class Login:
     password: str = field(default="", repr=False)
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """What one message puts on the wire."""
-
-    mail: bytes
-    rcpt: bytes
-    body: bytes
-
-
 class Session:
     """The conversation over one connection.
 
-    :ivar before_content: called with a message just before its content leaves; answers the message to follow,
+    :ivar before_content: called with a message just before its content leaves; returns the message to follow,
         whose MAIL and RCPT may ride along. What it raises leaves the message unsent.
     :ivar holding: begin no content any more.
     :ivar address_literal: our end of the connection, for EHLO where we have no name.
     :ivar out: octets to write, in order; the socket's owner empties it.
-    :ivar results: answers not yet collected.
+    :ivar results: not yet collected.
     :ivar returned: messages that may be given to another connection as if nothing had been; with each how much
         the end of this conversation may be its doing: 0 not at all, 2 by all appearances, 1 if it was only riding
         behind another one on a connection that many relays close after so many messages anyway.
@@ -95,17 +86,15 @@ class Session:
         self.before_content = before_content
         self._reader = ReplyReader()
         self._expected: deque[Phase] = deque([Phase.GREETING])
-        self._capabilities: dict[str, str] = {}
-        self._answers: list[bytes] = []  # what is left to say of AUTH
+        self._offered = Capabilities()
+        self._secrets: list[bytes] = []  # what is left to say of AUTH
         self._refused: Result | None = None  # MAIL's refusal, while RCPT's reply is still to come
         self._dirty = False  # a transaction is open that will not be used
         self._rode = False  # the current message came behind another one
-        self._pipelining = False
-        self._size = 0
         self._body = b""
         self._rcpt_to_come = b""
         self._next: Outgoing | None = None
-        self._prepared: _Prepared | Result | None = None
+        self._prepared: Prepared | Result | None = None
         self.secure = login.tls_from_start
         self.address_literal = "[127.0.0.1]"
         self.current: Outgoing | None = None
@@ -117,8 +106,6 @@ class Session:
         self.over = False
         self.wants_tls = False
         self.holding = False
-
-    # -- what the socket's owner calls ---------------------------------------------------------------------
 
     @property
     def idle(self) -> bool:
@@ -148,17 +135,17 @@ class Session:
         """Start one message; only when :attr:`idle`. Its result may be there at once."""
         self.current = outgoing
         self._rode = False
-        self._open_envelope(self._prepare(outgoing))
+        self._open_envelope(prepare(outgoing, self._offered, self._login.relay))
 
     def tls_started(self) -> None:
         """The handshake is done and the certificate is right; start over (RFC 3207 §4.2)."""
         self.wants_tls = False
         self.secure = True
-        self._capabilities = {}
+        self._offered = Capabilities()
         self._say(f"EHLO {self._login.hello or self.address_literal}", Phase.EHLO)
 
     def quit(self) -> None:
-        """Say goodbye; nobody waits for the answer."""
+        """Say goodbye; nobody waits for the reply."""
         if self.ready and not self.over:
             self.out.append(b"QUIT\r\n")
         self.over = True
@@ -183,8 +170,6 @@ class Session:
             self.returned.append((current, self._blame()))
         self._end(fault)
 
-    # -- the conversation ----------------------------------------------------------------------------------
-
     def _say(self, command: str, phase: Phase) -> None:
         self.out.append(command.encode("ascii") + b"\r\n")
         self._expected.append(phase)
@@ -197,15 +182,9 @@ class Session:
     def _ehlo(self, reply: Reply) -> None:
         if reply.code != 250:
             return self._end(classify(reply, Phase.EHLO, self._login.relay))
-        self._capabilities = {}
-        for line in reply.lines[1:]:
-            keyword, _, parameters = line.partition(" ")
-            self._capabilities[keyword.upper()] = parameters
-        size = self._capabilities.get("SIZE", "")
-        self._size = int(size) if size.isdigit() and len(size) < 16 else 0
-        self._pipelining = "PIPELINING" in self._capabilities
+        self._offered = Capabilities.of(reply)
         if self._login.starttls and not self.secure:
-            if "STARTTLS" not in self._capabilities:
+            if "STARTTLS" not in self._offered:
                 return self._refuse("does not offer STARTTLS, so nothing was sent to it in clear")
             return self._say("STARTTLS", Phase.STARTTLS)
         if self._login.username:
@@ -220,15 +199,15 @@ class Session:
         self.wants_tls = True
 
     def _authenticate(self) -> None:
-        offered = self._capabilities.get("AUTH", "").upper().split()
+        offered = self._offered.keywords.get("AUTH", "").upper().split()
         user, password = self._login.username.encode(), self._login.password.encode()
         if not self.secure:
             return self._refuse("is not protected by TLS, so the password was not sent")
         if "PLAIN" in offered:
-            self._answers = []
+            self._secrets = []
             self._say("AUTH PLAIN " + base64.b64encode(b"\0" + user + b"\0" + password).decode(), Phase.AUTH)
         elif "LOGIN" in offered:
-            self._answers = [base64.b64encode(user), base64.b64encode(password)]
+            self._secrets = [base64.b64encode(user), base64.b64encode(password)]
             self._say("AUTH LOGIN", Phase.AUTH)
         else:
             self._refuse(f"offers neither AUTH PLAIN nor AUTH LOGIN (but: {' '.join(offered)[:80] or 'none'})")
@@ -236,8 +215,8 @@ class Session:
     def _auth(self, reply: Reply) -> None:
         if reply.code == 235:
             self.ready = True
-        elif reply.code == 334 and self._answers:
-            self.out.append(self._answers.pop(0) + b"\r\n")
+        elif reply.code == 334 and self._secrets:
+            self.out.append(self._secrets.pop(0) + b"\r\n")
             self._expected.append(Phase.AUTH)
         elif reply.code == 334:
             self._end(_fault(self._login.relay, "the relay asks for more than a name and a password"))
@@ -247,39 +226,9 @@ class Session:
     def _refuse(self, reason: str) -> None:
         self._end(_fault(self._login.relay, f"{self._login.relay} {reason}"))
 
-    def _prepare(self, outgoing: Outgoing) -> _Prepared | Result:
-        """MAIL, RCPT and content of a message, or why this relay cannot be asked to take it."""
-        utf8 = "SMTPUTF8" in self._capabilities
-        relay = self._login.relay
-        message = outgoing.message
-        try:
-            sender = wire_address(outgoing.sender, smtputf8=utf8) if outgoing.sender else b""
-            recipient = wire_address(outgoing.recipient, smtputf8=utf8)
-            body = stuffed(message)
-        except AddressRefused as error:
-            # RFC 6531 §3.5, RFC 3463: X.6.7 is "non-ASCII addresses not permitted", X.1.3 "bad syntax".
-            status = "5.6.7" if error.needs_smtputf8 else "5.1.3"
-            return Result(Outcome.FAILED, 553, status, str(error), relay, Cause.OURS)
-        except ContentRefused as error:
-            return Result(Outcome.FAILED, 554, "5.6.0", str(error), relay, Cause.OURS)
-        mail = b"MAIL FROM:<" + sender + b">"
-        if "SIZE" in self._capabilities:
-            if self._size and len(message) > self._size:
-                said = f"the message has {len(message)} octets, the relay takes {self._size}"
-                return Result(Outcome.FAILED, 552, "5.3.4", said, relay, Cause.OURS)
-            mail += b" SIZE=%d" % len(message)
-        if type(message) is not PlainBytes and not message.isascii():
-            if "8BITMIME" not in self._capabilities:
-                said = "the message has octets over 127, which the relay does not take"
-                return Result(Outcome.FAILED, 554, "5.6.3", said, relay, Cause.OURS)
-            mail += b" BODY=8BITMIME"
-        if utf8 and not (sender.isascii() and recipient.isascii()):
-            mail += b" SMTPUTF8"
-        return _Prepared(mail + b"\r\n", b"RCPT TO:<" + recipient + b">\r\n", body)
-
-    def _open_envelope(self, prepared: _Prepared | Result) -> None:
+    def _open_envelope(self, prepared: Prepared | Result) -> None:
         if isinstance(prepared, Result):
-            return self._answer(prepared)
+            return self._settle(prepared)
         if self._dirty:
             self.out.append(b"RSET\r\n")
             self._expected.append(Phase.RSET)
@@ -287,7 +236,7 @@ class Session:
         self._body = prepared.body
         self.out.append(prepared.mail)
         self._expected.append(Phase.MAIL)
-        if self._pipelining:
+        if self._offered.pipelining:
             self.out.append(prepared.rcpt)
             self._expected.append(Phase.RCPT)
         else:
@@ -303,21 +252,21 @@ class Session:
         accepted = 200 <= reply.code < 300
         if not accepted:
             result = classify(reply, Phase.MAIL, self._login.relay)
-            if self._pipelining and reply.code != 421:
+            if self._offered.pipelining and reply.code != 421:
                 self._refused = result
                 return
-            return self._answer(result)
-        if not self._pipelining:
+            return self._settle(result)
+        if not self._offered.pipelining:
             self.out.append(self._rcpt_to_come)
             self._expected.append(Phase.RCPT)
 
     def _rcpt(self, reply: Reply) -> None:
         if self._refused is not None:
             refused, self._refused = self._refused, None
-            return self._answer(refused)
+            return self._settle(refused)
         if not 200 <= reply.code < 300:
             self._dirty = True
-            return self._answer(classify(reply, Phase.RCPT, self._login.relay))
+            return self._settle(classify(reply, Phase.RCPT, self._login.relay))
         if self.holding and self.current is not None:
             self.returned.append((self.current, 0))
             self.current, self._dirty = None, True
@@ -330,14 +279,14 @@ class Session:
         if reply.code != 354:
             self._dirty = True
             if reply.code < 400:
-                return self.lost(f"the relay answered DATA with {reply}", flushed=True)
-            return self._answer(classify(reply, Phase.DATA, self._login.relay))
+                return self.lost(f"the relay replied to DATA with {reply}", flushed=True)
+            return self._settle(classify(reply, Phase.DATA, self._login.relay))
         following = self.before_content(self.current)
         self.out.append(self._body)
         self._expected.append(Phase.CONTENT)
         self._next = following
-        self._prepared = self._prepare(following) if following is not None else None
-        if self._pipelining and isinstance(self._prepared, _Prepared):
+        self._prepared = prepare(following, self._offered, self._login.relay) if following is not None else None
+        if self._offered.pipelining and isinstance(self._prepared, Prepared):
             self.out.append(b".\r\n" + self._prepared.mail + self._prepared.rcpt)
             self._expected.append(Phase.MAIL)
             self._expected.append(Phase.RCPT)
@@ -351,11 +300,11 @@ class Session:
         if 300 <= reply.code < 400:
             self._expected.appendleft(Phase.CONTENT)
             self._next = following
-            return self.lost(f"the relay answered the message with {reply}", flushed=True)
+            return self.lost(f"the relay replied to the message with {reply}", flushed=True)
         result = classify(reply, Phase.CONTENT, self._login.relay)
         if following is None or self.over:
-            return self._answer(result)
-        self._answer(result)
+            return self._settle(result)
+        self._settle(result)
         if self.over:  # 421: _end has returned nothing of the next message, which stood aside here
             self.returned.append((following, 0))
             return
@@ -371,7 +320,7 @@ class Session:
     def _blame(self) -> int:
         return 1 if self._rode and Phase.DATA not in self._expected and Phase.CONTENT not in self._expected else 2
 
-    def _answer(self, result: Result) -> None:
+    def _settle(self, result: Result) -> None:
         """The current message's fate is known."""
         current, self.current = self.current, None
         assert current is not None

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.delivery import journal
-from publisher.delivery.journal import HEADER, REGION, Answer, Fenced, Intent, Journal, JournalFull, take_over
+from publisher.delivery.journal import HEADER, REGION, Fenced, Intent, Journal, JournalFull, ResultRecord, take_over
 
 INTENT = Intent(7, 1, 1000.5)
 ids = st.integers(1, 2**62)
-answers = st.builds(
-    Answer,
+results = st.builds(
+    ResultRecord,
     delivery=ids,
     attempt=st.integers(1, 30000),
     event=st.sampled_from(["sent", "deferred", "failed", "released", "lost_sight", "resend_later"]),
@@ -35,29 +35,29 @@ def read(directory, holder):
         return taken.read()
 
 
-def test_an_intent_without_an_answer_is_found_after_its_owner_is_gone(tmp_path):
+def test_an_intent_without_a_result_is_found_after_its_owner_is_gone(tmp_path):
     with Journal(tmp_path) as own:
         own.intend(INTENT)
         own.intend(Intent(8, 1, 1001.0))
-        own.answer(Answer(8, 1, "sent", 1002.0, 250, "2.0.0 Ok"))
+        own.result(ResultRecord(8, 1, "sent", 1002.0, 250, "2.0.0 Ok"))
         holder = own.holder
     found = read(tmp_path, holder)
     assert found.open_intents == {7: INTENT}
-    assert found.answers == [Answer(8, 1, "sent", 1002.0, 250, "2.0.0 Ok")]
+    assert found.results == [ResultRecord(8, 1, "sent", 1002.0, 250, "2.0.0 Ok")]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(answers, max_size=20), st.lists(st.builds(Intent, ids, st.integers(1, 9), st.just(5.0)), max_size=5))
-def test_whatever_is_answered_is_read_back(tmp_path, given_answers, intents):
+@given(st.lists(results, max_size=20), st.lists(st.builds(Intent, ids, st.integers(1, 9), st.just(5.0)), max_size=5))
+def test_whatever_is_recorded_is_read_back(tmp_path, given_results, intents):
     with Journal(tmp_path) as own:
-        for one in given_answers:
-            own.answer(one)
+        for one in given_results:
+            own.result(one)
         for intent in intents:
             own.intend(intent)
         holder = own.holder
     found = read(tmp_path, holder)
-    assert [(a.delivery, a.attempt, a.event, a.code, a.suppress) for a in found.answers] == [
-        (a.delivery, a.attempt, a.event, a.code, a.suppress) for a in given_answers
+    assert [(a.delivery, a.attempt, a.event, a.code, a.suppress) for a in found.results] == [
+        (a.delivery, a.attempt, a.event, a.code, a.suppress) for a in given_results
     ]
     assert found.open_intents == {intent.delivery: intent for intent in intents}
     journal.path_of(tmp_path, holder).unlink()
@@ -70,7 +70,7 @@ def test_a_record_that_was_cut_short_is_not_there_and_those_before_it_are(cut, g
     region = whole[:cut] + (b"\0" if cut < len(whole) else b"") + garbage.replace(b"\n", b"")
     found = journal.parse(region)
     lines = whole[:cut].count(b"\n")
-    assert len(found.answers) == (1 if lines >= 2 else 0)
+    assert len(found.results) == (1 if lines >= 2 else 0)
     assert set(found.open_intents) == {0: set(), 1: {1}, 2: set(), 3: {2}}[lines]
 
 
@@ -79,28 +79,28 @@ def test_garbage_is_never_an_error(region):
     journal.parse(region)
 
 
-def test_compacting_forgets_the_answers_and_keeps_what_is_in_flight(tmp_path):
+def test_compacting_forgets_the_results_and_keeps_what_is_in_flight(tmp_path):
     with Journal(tmp_path) as own:
         for turn in range(5):
             for n in range(1, 500):
                 number = turn * 1000 + n
                 own.intend(Intent(number, 1, 1.0))
                 if n != 77:
-                    own.answer(Answer(number, 1, "sent", 2.0, 250, "ok " * 20))
+                    own.result(ResultRecord(number, 1, "sent", 2.0, 250, "ok " * 20))
             own.compact()
         holder = own.holder
     found = read(tmp_path, holder)
-    assert found.answers == []
+    assert found.results == []
     assert set(found.open_intents) == {turn * 1000 + 77 for turn in range(5)}
 
 
-def test_an_intent_is_refused_while_every_answer_still_has_room(tmp_path):
+def test_an_intent_is_refused_while_every_result_still_has_room(tmp_path):
     with Journal(tmp_path) as own:
         number = _intend_until_full(own)
         for n in range(1, number):
-            own.answer(Answer(n, 1, "deferred", 2.0, 450, "\U0001f642" * 600))
+            own.result(ResultRecord(n, 1, "deferred", 2.0, 450, "\U0001f642" * 600))
         holder = own.holder
-    assert len(read(tmp_path, holder).answers) == number - 1
+    assert len(read(tmp_path, holder).results) == number - 1
 
 
 def _intend_until_full(own):
@@ -146,9 +146,9 @@ def test_a_killed_owner_leaves_everything_up_to_the_kill(tmp_path):
     program = f"""
 import time
 from pathlib import Path
-from publisher.delivery.journal import Answer, Intent, Journal
+from publisher.delivery.journal import ResultRecord, Intent, Journal
 own = Journal(Path({str(tmp_path)!r}))
-own.intend(Intent(1, 1, 5.0)); own.answer(Answer(1, 1, "sent", 6.0, 250, "ok")); own.intend(Intent(2, 1, 7.0))
+own.intend(Intent(1, 1, 5.0)); own.result(ResultRecord(1, 1, "sent", 6.0, 250, "ok")); own.intend(Intent(2, 1, 7.0))
 print(own.holder, flush=True)
 time.sleep(60)
 """
@@ -162,7 +162,7 @@ time.sleep(60)
         owner.wait()
         owner.stdout.close()
     found = read(tmp_path, holder)
-    assert (len(found.answers), set(found.open_intents)) == (1, {2})
+    assert (len(found.results), set(found.open_intents)) == (1, {2})
 
 
 def test_the_header_says_when_its_owner_last_moved(tmp_path):
