@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
@@ -38,18 +40,31 @@ def mixed(one: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
+def is_light(ground: str) -> bool:
+    """Whether black reads better than white on this ground."""
+    return contrast("#000000", ground) >= contrast("#ffffff", ground)
+
+
+def shade(colour: str, grounds: Iterable[str], ratio: float) -> str:
+    """``colour`` moved towards the pole of text by the least that gives ``ratio`` on each of ``grounds``.
+
+    The first of ``grounds`` says which pole that is. Where no shade does, the pole itself.
+    """
+    first, *others = grounds
+    pole = "#000000" if is_light(first) else "#ffffff"
+    shades = (mixed(colour, pole, step / 100) for step in range(101))
+    return next((one for one in shades if min(contrast(one, each) for each in (first, *others)) >= ratio), pole)
+
+
 def palette(ground: str, ink: str, accent: str) -> dict[str, str]:
     """The colours of one scheme; every colour of text is legible on the ground and on the panel."""
-    dark_text = contrast("#000000", ground) >= contrast("#ffffff", ground)
-    pole, away = ("#000000", "#ffffff") if dark_text else ("#ffffff", "#000000")
+    pole, away = ("#000000", "#ffffff") if is_light(ground) else ("#ffffff", "#000000")
     panel = mixed(ground, ink, 0.06)
     if contrast(pole, panel) < 7:  # on a ground of middle lightness the panel moves away from the text
         panel = mixed(ground, away, 0.06)
 
     def text(colour: str, ratio: float) -> str:
-        shades = (mixed(colour, pole, step / 100) for step in range(101))
-        fits = (shade for shade in shades if min(contrast(shade, ground), contrast(shade, panel)) >= ratio)
-        return next(fits, pole)
+        return shade(colour, (ground, panel), ratio)
 
     link = text(accent, 4.5)
     return {

@@ -1,7 +1,7 @@
 """Files that pages load: one style sheet and the icon, named by their content so that they may be kept for ever.
 
 The style sheet is the operator's colours and fonts as custom properties, then ``templates/web/style.css``
-(the site's own where it has one). The operator's link colour is moved to the nearest shade that reads at 4.5:1.
+(the site's own where it has one). Text is moved to the nearest shade that can be read on the chosen grounds.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.rendering.colours import contrast, legible
+from publisher.rendering.colours import contrast, is_light, mixed, palette, shade
 from publisher.rendering.templates import packaged_templates
 from publisher.settings.design import DesignSettings
 
-#: The grounds of style.css, which the link colours must be legible on.
-LIGHT_GROUND, LIGHT_PANEL = "#fdfcf9", "#f4f1ea"
-DARK_GROUND, DARK_PANEL = "#161513", "#211f1c"
+#: What says how something is going, before it is made legible on the grounds there are.
+LIGHT_SIGNALS = {"good": "#22643a", "bad": "#a12318", "warn": "#7a4d00"}
+DARK_SIGNALS = {"good": "#86cf9c", "bad": "#ff9d90", "warn": "#e6b566"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,36 @@ def _font(stack: str) -> str:
     return re.sub(r"[^\w\s,.'\"-]", "", stack) or "serif"
 
 
+def scheme(ground: str, ink: str, accent: str) -> dict[str, str]:
+    """The custom properties of one colour scheme; whatever was chosen, text on ground and panel can be read."""
+    colours = palette(ground, ink, accent)
+    grounds, light = (colours["ground"], colours["panel"]), is_light(ground)
+    signals = LIGHT_SIGNALS if light else DARK_SIGNALS
+    return {
+        "color-scheme": "light" if light else "dark",
+        "--ground": colours["ground"],
+        "--panel": colours["panel"],
+        "--ink": colours["text"],
+        "--soft": colours["muted"],
+        "--rule": colours["rule"],
+        "--strong-rule": colours["text"] if light else mixed(colours["text"], ground, 0.4),
+        "--field": shade(mixed(ground, ink, 0.5), grounds, 3),
+        "--accent": colours["link"],
+        "--on-accent": colours["on_accent"],
+        **{f"--{name}": shade(colour, grounds, 4.5) for name, colour in signals.items()},
+    }
+
+
 def style_sheet(design: DesignSettings, rules: str) -> str:
     """The operator's choices as custom properties, then ``rules``."""
-    light, dark = legible(design.accent, LIGHT_PANEL), legible(design.accent_dark, DARK_PANEL)
-    on_light = "#ffffff" if contrast("#ffffff", light) >= 4.5 else "#000000"
-    on_dark = "#000000" if contrast("#000000", dark) >= 4.5 else "#ffffff"
-    return (
-        f":root{{--accent:{light};--on-accent:{on_light};--font-body:{_font(design.font_body)};"
-        f"--font-heading:{_font(design.font_heading)}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root{{--accent:{dark};--on-accent:{on_dark}}}}}\n{rules}"
-    )
+    fonts = {"--font-body": _font(design.font_body), "--font-heading": _font(design.font_heading)}
+    light = _declared(scheme(design.ground, design.ink, design.accent) | fonts)
+    dark = _declared(scheme(design.ground_dark, design.ink_dark, design.accent_dark))
+    return f":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{rules}"
+
+
+def _declared(properties: dict[str, str]) -> str:
+    return ";".join(f"{name}:{value}" for name, value in properties.items())
 
 
 def icon(title: str, colour: str) -> str:
