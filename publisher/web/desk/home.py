@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -61,7 +60,7 @@ def home(frame: Frame, request: Request) -> Response:
     return frame.page(request, "desk/home.html", values, cache=NEVER_KEPT, frames=True)
 
 
-def article_part(frame: Frame, request: Request, newest: Sequence[Article]) -> dict[str, Any]:
+def article_part(frame: Frame, request: Request, newest: Sequence[Article]) -> dict[str, object]:
     """The newest articles with their share links."""
     targets = frame.site.settings.publication.share_targets
     place = place_of(frame, request, frame.english())
@@ -75,7 +74,7 @@ def article_part(frame: Frame, request: Request, newest: Sequence[Article]) -> d
     return {"cards": cards, "total": total}
 
 
-def feed_part(frame: Frame, root: str) -> dict[str, Any]:
+def feed_part(frame: Frame, root: str) -> dict[str, object]:
     """The publication's own feed in each format, and how many others there are."""
     settings = frame.site.settings
     folder = settings.state / "feeds"
@@ -101,25 +100,25 @@ def feed_part(frame: Frame, root: str) -> dict[str, Any]:
     }
 
 
-def _who_polls(frame: Frame) -> dict[str, Any]:
+def _who_polls(frame: Frame) -> dict[str, object]:
     """Subscribers that aggregators say they poll for, by feed; and the WebSub hub in numbers."""
     now = frame.site.now()
     with frame.site.store.read() as tx:
         rows = feed_readers.readers(tx, now=now)
         hub = websub.account(tx, now=now)
-    readers = [
-        {"feed": row.feed, "reader": row.reader, "subscribers": row.subscribers, "seen": row.last_seen}
+    polled = [
+        {"feed": row.feed, "feed_reader": row.reader, "subscribers": row.subscribers, "seen": row.last_seen}
         for row in rows[:FEED_READERS]
     ]
     return {
-        "readers": readers,
+        "feed_readers": polled,
         "subscribers": sum(row.subscribers for row in rows),
-        "more_readers": max(len(rows) - FEED_READERS, 0),
+        "more_feed_readers": max(len(rows) - FEED_READERS, 0),
         "hub": {"subscriptions": hub.subscriptions, "owed": hub.deliveries + hub.announcements},
     }
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path) -> dict[str, object]:
     try:
         with path.open("rb") as file:
             start = file.read(EXCERPT).decode("utf-8", "replace")
@@ -128,7 +127,7 @@ def _file(path: Path) -> dict[str, Any]:
         return {"kilobytes": None, "excerpt": ""}
 
 
-def edition_part(frame: Frame, root: str) -> dict[str, Any] | None:
+def edition_part(frame: Frame, root: str) -> dict[str, object] | None:
     """The newest edition, whatever its status; ``None`` before the first."""
     with frame.site.store.read() as tx:
         rows = editions.listing(tx, limit=1)

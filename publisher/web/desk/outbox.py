@@ -16,7 +16,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -84,7 +83,7 @@ def load(stored: Stored) -> ShownMessage | None:
         return None
 
 
-def message_view(stored: Stored, message: ShownMessage, root: str) -> dict[str, Any]:
+def message_view(stored: Stored, message: ShownMessage, root: str) -> dict[str, object]:
     """A message as templates show it."""
     return {
         "name": stored.name,
@@ -101,7 +100,7 @@ def message_view(stored: Stored, message: ShownMessage, root: str) -> dict[str, 
     }
 
 
-def views(folder: Path, root: str, limit: int, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def views(folder: Path, root: str, limit: int, offset: int = 0) -> tuple[list[dict[str, object]], int]:
     """The newest messages for a page, and how many there are."""
     stored, total = newest(folder, limit, offset)
     loaded = [(each, load(each)) for each in stored]

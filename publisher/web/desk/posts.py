@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast, get_args
+from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
 from starlette.datastructures import FormData
@@ -50,13 +50,13 @@ LABELS: dict[PostStatus, dict[Decision, str]] = {
 }
 
 
-def count_view(channel: BaseChannel, text: str) -> dict[str, Any]:
+def count_view(channel: BaseChannel, text: str) -> dict[str, object]:
     """A text with its length in the channel's own unit."""
     count = channel.count(text)
     return {"text": text, "count": count, "limit": channel.limit, "over": count > channel.limit}
 
 
-def post_view(row: PostRow, channel: BaseChannel) -> dict[str, Any]:
+def post_view(row: PostRow, channel: BaseChannel) -> dict[str, object]:
     """A post that is on record."""
     status = PostStatus(row.status)
     url = row.remote_url if re.match(r"https?://", row.remote_url) else ""
@@ -72,7 +72,7 @@ def post_view(row: PostRow, channel: BaseChannel) -> dict[str, Any]:
     }
 
 
-def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, Any]:
+def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, object]:
     """What the channel would get of an article that it has no post of."""
     seen = posting.preview(article, table, frame.site.settings)
     return {
@@ -89,7 +89,7 @@ def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel
 
 def channel_view(
     tx: Tx, settings: Settings, table: ChannelSettings, channel: BaseChannel, now: datetime
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """One channel: is it running, what has it done, what does it cost."""
     state = channel_rows.get(tx, table.name)
     counts = posts.counts(tx).get(table.name, {})
@@ -110,7 +110,7 @@ def channel_view(
     }
 
 
-def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, Any]:
+def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, object]:
     """Everything that the front page shows of channels and posts."""
     channels, broken = _open_all(frame)
     now = frame.site.now_utc()

@@ -12,7 +12,8 @@ A click is one short transaction of :mod:`publisher.delivery`; senders see it wi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, cast, get_args
 
 from starlette.datastructures import FormData
@@ -53,7 +54,7 @@ TERMS = (
 )
 
 
-def account_view(account: Account) -> dict[str, Any]:
+def account_view(account: Account) -> dict[str, object]:
     """The equation in words and as a bar: each term with its share and where it begins, in per cent."""
     total = max(account.audience, 1)
     begin, terms = 0.0, []
@@ -73,7 +74,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def progress_view(one: EditionStanding) -> dict[str, Any]:
+def progress_view(one: EditionStanding) -> dict[str, object]:
     """How an edition is getting on, as templates show it."""
     progress, status = one.watched, one.watched.status
     return {
@@ -90,25 +91,28 @@ def progress_view(one: EditionStanding) -> dict[str, Any]:
     }
 
 
-def complaint_view(found: ComplaintRate) -> dict[str, Any]:
+def complaint_view(found: ComplaintRate) -> dict[str, object]:
     """Complaints of an edition: the rate in per cent, and how bad that is."""
     percent = f"{100 * found.rate:.2f}"
     return {"number": found.complaints, "delivered": found.delivered, "percent": percent, "level": found.level}
 
 
-def reply_view(text: str, code: int, number: int) -> dict[str, Any]:
+def reply_view(text: str, code: int, number: int) -> dict[str, object]:
     """A relay's reply with its code once, and how often it was given."""
     said = text or "no reply"
     return {"text": said if not code or said.startswith(str(code)) else f"{code} {said}", "number": number}
 
 
-def tally_view(rows: Sequence[Any]) -> list[dict[str, Any]]:
+def tally_view(rows: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
     """Opens, and clicks by link, the most followed first: people and scanners apart, nobody by name."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], Counter[str]] = {}
     for kind, _, url, who, number in rows:
-        one = found.setdefault((kind, url or ""), {"kind": kind, "url": url or "", "people": 0, "scanners": 0})
-        one["people" if who == "human" else "scanners"] += number
-    return sorted(found.values(), key=lambda one: (one["kind"], -one["people"], one["url"]))
+        found.setdefault((kind, url or ""), Counter())["people" if who == "human" else "scanners"] += number
+    ordered = sorted(found.items(), key=lambda one: (one[0][0], -one[1]["people"], one[0][1]))
+    return [
+        {"kind": kind, "url": url, "people": count["people"], "scanners": count["scanners"]}
+        for (kind, url), count in ordered
+    ]
 
 
 def _number(request: Request) -> int:

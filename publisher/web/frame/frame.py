@@ -16,7 +16,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -134,7 +134,7 @@ class Frame:
         """The words of the desk."""
         return speech_for(ENGLISH, self.publication.language, self.site.settings.directory)
 
-    def frame(self, request: Request, speech: Speech) -> dict[str, Any]:
+    def frame(self, request: Request, speech: Speech) -> dict[str, object]:
         """What ``_base.html`` needs on every page, as ``frame``."""
         publication, root = self.publication, root_of(request)
         foreign = not speech.speaks(publication.language)
@@ -161,7 +161,7 @@ class Frame:
         self,
         request: Request,
         template: str,
-        values: Mapping[str, Any] | None = None,
+        values: Mapping[str, object] | None = None,
         *,
         status: int = 200,
         cache: str = REVALIDATE,

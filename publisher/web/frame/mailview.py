@@ -1,6 +1,6 @@
 """A mail's HTML as a document of its own: sandboxed, without scripts, pictures from us alone.
 
-Used by the desk (what each reader got, in a frame) and by the public web version of an edition.
+Used by the desk (what each subscriber got, in a frame) and by the public web version of an edition.
 """
 
 from __future__ import annotations

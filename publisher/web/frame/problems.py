@@ -72,7 +72,7 @@ def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exc
     def broken(request: Request, error: Exception) -> Response:
         if isinstance(error, MastheadError):  # an unforeseen one is raised again after this, and noted by the server
             log.error("%s %s: %s", request.method, request.scope["path"], error, exc_info=error)
-        # This answer is made outside all middleware, so it brings the headers itself. The frame may be what
+        # This response is made outside all middleware, so it brings the headers itself. The frame may be what
         # broke (a locked database, a template): then the plainest page there is.
         try:
             response = problem(frame, request, 500)

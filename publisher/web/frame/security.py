@@ -1,11 +1,11 @@
-"""What every answer says to browsers, what every request may bring, and who is the operator.
+"""What every response says to browsers, what every request may bring, and who is the operator.
 
 ::
 
-    request ─→ BodyLimit (413) ─→ route ─→ answer ─→ SecurityHeaders (adds what the route did not set)
+    request ─→ BodyLimit (413) ─→ route ─→ response ─→ SecurityHeaders (adds what the route did not set)
 
 The policy (facts/mail.md §4): no script at all, nothing from a third party, no framing by others, forms only
-to ourselves. HSTS is said over https only. The desk answers requests of this very machine: loopback peer,
+to ourselves. HSTS is said over https only. The desk is shown to requests of this very machine: loopback peer,
 loopback name in ``Host`` (so a rebound DNS name does not get in) and no sign of a proxy; anything else gets
 404, as if it were not there.
 """
@@ -66,7 +66,7 @@ def mail_policy(image_hosts: Iterable[str] = ()) -> str:
 
 
 def security_headers(scope: Scope, policy: str) -> dict[str, str]:
-    """The headers that an answer to ``scope`` carries unless its route set them."""
+    """The headers that a response to ``scope`` carries unless its route set them."""
     headers = {
         "content-security-policy": policy,
         "x-content-type-options": "nosniff",
@@ -82,7 +82,7 @@ def security_headers(scope: Scope, policy: str) -> dict[str, str]:
 
 
 class SecurityHeaders:
-    """Middleware: adds :func:`security_headers` to every answer."""
+    """Middleware: adds :func:`security_headers` to every response."""
 
     def __init__(self, app: ASGIApp, policy: str) -> None:
         self.app = app
@@ -125,7 +125,7 @@ class BodyLimit:
 
         async def counted() -> Message:
             nonlocal received
-            # Raised inside the route's read, so that the answer is our page and not a broken connection.
+            # Raised inside the route's read, so that the response is our page and not a broken connection.
             if too_large:
                 raise HTTPException(413, detail=f"at most {limit} bytes")
             message = await receive()

@@ -15,7 +15,6 @@ name nobody. It runs in a sandbox (facts/mail.md §4: an archive's HTML once too
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -62,7 +61,7 @@ def public_html(frame: Frame, edition: Edition, compiled: bytes, variant: str = 
     return read_message(message).html
 
 
-def edition_view(edition: Edition, root: str) -> dict[str, Any]:
+def edition_view(edition: Edition, root: str) -> dict[str, object]:
     """An edition as lists show it."""
     return {
         "id": edition.id,

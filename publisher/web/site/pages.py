@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
@@ -57,7 +56,7 @@ def page_number(request: Request) -> int:
     return int(given)
 
 
-def pager(path: str, number: int, count: int) -> dict[str, Any]:
+def pager(path: str, number: int, count: int) -> dict[str, object]:
     """Links of a list that has ``count`` pages; page 1 is the path itself."""
 
     def href(page: int) -> str | None:
@@ -84,7 +83,7 @@ def related(article: Article, candidates: Sequence[Article], limit: int = BESIDE
     return others[:limit]
 
 
-def website(frame: Frame, title: str, path: str) -> dict[str, Any]:
+def website(frame: Frame, title: str, path: str) -> dict[str, object]:
     """The social preview of a page that is no article."""
     publication = frame.publication
     return {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.channels import share_links
@@ -31,7 +30,7 @@ class Place:
     speech: Speech
 
 
-def card(article: Article, place: Place) -> dict[str, Any]:
+def card(article: Article, place: Place) -> dict[str, object]:
     """An article as lists show it."""
     return {
         "key": article.key,
@@ -49,7 +48,7 @@ def card(article: Article, place: Place) -> dict[str, Any]:
 
 def article_view(
     article: Article, place: Place, *, targets: Iterable[str], more: Iterable[Article] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """An article as its own page shows it.
 
     :param targets: share targets of the publication, for an article that names none.
@@ -83,11 +82,11 @@ def article_view(
     }
 
 
-def social(article: Article, publication: Publication) -> dict[str, Any]:
+def social(article: Article, publication: Publication) -> dict[str, object]:
     """OpenGraph, Twitter card and JSON-LD (schema.org Article) of an article; addresses absolute."""
     description = article.summary or shorten(strip_tags(article.html), 200)
     image = article.image
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Article",
         "headline": shorten(article.title, 110),
@@ -120,11 +119,11 @@ def social(article: Article, publication: Publication) -> dict[str, Any]:
     }
 
 
-def _link(label: str, path: Any, place: Place) -> dict[str, str] | None:
+def _link(label: str, path: Callable[[str], str], place: Place) -> dict[str, str] | None:
     return {"label": label, "href": place.root + path(label)} if label else None
 
 
-def _image(article: Article, place: Place) -> dict[str, Any] | None:
+def _image(article: Article, place: Place) -> dict[str, object] | None:
     if article.image is None:
         return None
     image, source = article.image, place.origins.local(article.image.url)

@@ -106,7 +106,7 @@ def next_line(found: Standing, next_due: float | None, speech: Speech) -> str:
     return speech.say("preferences.next", when=when, zone=found.wishes.timezone.replace("_", " "))
 
 
-def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, Any]]:
+def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, object]]:
     """What :func:`publisher.subscribers.personal_data.export` gives, as groups of named lines."""
     words = speech.vocabulary.table("data")
     about = [{"name": words[key], "value": data[key]} for key in ABOUT if data[key]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -41,8 +40,8 @@ def say(
     lines: Sequence[str],
     *,
     action: str = "",
-    choices: Sequence[Mapping[str, Any]] = (),
-    buttons: Sequence[Mapping[str, Any]] = (),
+    choices: Sequence[Mapping[str, object]] = (),
+    buttons: Sequence[Mapping[str, object]] = (),
     link: Mapping[str, str] | None = None,
 ) -> Response:
     """A page that says ``lines`` and, with ``action``, asks by ``buttons``."""

@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -176,7 +175,7 @@ def subscribe_json(frame: Frame, request: Request, body: bytes) -> Response:
     return reply(202, status="taken", message=speech.say("subscribe.taken_more"))
 
 
-def _as_texts(value: Any) -> list[str]:
+def _as_texts(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
     return [str(one) if isinstance(one, int) else one for one in values[:200] if isinstance(one, str | int)]
 

@@ -6,8 +6,6 @@ second time gives the same response as the first. Once it is given, no message s
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,7 +43,7 @@ def leave_page(frame: Frame, request: Request) -> Response:
             {"name": "digest", "value": name, "label": speech.say("unsubscribe.only", name=named[name])}
             for name in wishes.digests
         ]
-    buttons: list[dict[str, Any]] = [{"value": "all", "label": speech.say("unsubscribe.all")}]
+    buttons: list[dict[str, object]] = [{"value": "all", "label": speech.say("unsubscribe.all")}]
     if choices:
         buttons.append({"value": "some", "label": speech.say("unsubscribe.some"), "quiet": True})
     return say(

@@ -87,7 +87,7 @@ def test_dark_mode_is_dark_and_light_mode_light(chromium, served):
     for scheme in ("light", "dark"):
         with looking(chromium, served, "/?as=visitor", scheme=scheme) as page:
             grounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert grounds == {"light": "rgb(253, 252, 249)", "dark": "rgb(22, 21, 19)"}
+    assert grounds == {"light": "rgb(251, 250, 247)", "dark": "rgb(23, 24, 26)"}
 
 
 def test_the_keyboard_reaches_the_content_first_and_sees_where_it_is(chromium, served):
