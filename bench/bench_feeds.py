@@ -368,7 +368,7 @@ def fan_out() -> None:
     import feeds
     from publisher.store import open_store
     from publisher.store import websub as rows
-    from publisher.websub import hub
+    from publisher.websub import announce, fan_out_due
 
     port = _free_port()
     code = f"from bench import bench_feeds as b; b.serve_subscribers({port})"
@@ -384,14 +384,14 @@ def fan_out() -> None:
                 callback = f"http://127.0.0.1:{port}/{number}"
                 rows.ask(tx, "subscribe", topic, callback, host="127.0.0.1", secret="s", lease_seconds=9_999, now=now)
         start = time.perf_counter()
-        verified = hub.fan_out_due(store, settings)
+        verified = fan_out_due(store, settings)
         verifying = time.perf_counter() - start
         report = feeds.write_all(settings, [*articles, article(31)])
         size = (settings.state / "feeds" / "feed.rss").stat().st_size
         start = time.perf_counter()
         with store.begin() as tx:
-            hub.announce(tx, settings, report.changed, now=time.time())
-        delivered = hub.fan_out_due(store, settings)
+            announce(tx, settings, report.changed, now=time.time())
+        delivered = fan_out_due(store, settings)
         sending = time.perf_counter() - start
         store.close()
     table = Table(title=f"WebSub: {SUBSCRIBERS:,} subscribers on loopback, {size / 1000:.0f} kB each, signed")

@@ -19,11 +19,13 @@ from typing import NamedTuple, TypeVar
 
 from celery import Celery
 
-from publisher import delivery
+from publisher import delivery, posting
 from publisher.errors import MastheadError
-from publisher.pipeline import collecting, hub, planning, posting, scheduling, sending, subscribers
+from publisher.pipeline import collecting, planning, scheduling, sending, subscribers
+from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import Site
 from publisher.store import Store, chunks, meta
+from publisher.websub import fan_out_due
 from worker.celery import EXPIRES
 from worker.runtime import Runtime
 
@@ -32,7 +34,18 @@ log = logging.getLogger(__name__)
 #: Seconds between two notes of the last tick.
 NOTE_SECONDS = 10.0
 
+#: Seconds after which one fan-out of WebSub claims no more; the next tick goes on.
+FAN_OUT_SECONDS = 30.0
+
 T = TypeVar("T")
+
+
+def _post_due(site: Site) -> object:
+    return posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)
+
+
+def _fan_out(site: Site) -> object:
+    return fan_out_due(site.store, site.settings, now=site.now, budget_seconds=FAN_OUT_SECONDS)
 
 
 class UseCases(NamedTuple):
@@ -42,8 +55,8 @@ class UseCases(NamedTuple):
     freeze_due: Callable[[Site], object] = planning.freeze_due
     drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = sending.drain
     collect: Callable[[Site], object] = collecting.gather
-    post: Callable[[Site], object] = posting.post_due
-    websub: Callable[[Site], object] = hub.fan_out
+    post: Callable[[Site], object] = _post_due
+    websub: Callable[[Site], object] = _fan_out
     notices: Callable[[Site], object] = subscribers.send_notices
     feedback: Callable[[Site], object] = subscribers.read_reports
 

@@ -11,12 +11,15 @@ from rich.table import Table
 from publisher import posting
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.cli.lazily import new_app
-from publisher.errors import ChannelError
-from publisher.model import PostStatus
-from publisher.pipeline import posting as use_cases
+from publisher.errors import ChannelError, SiteError
+from publisher.model import Article, PostStatus
+from publisher.pipeline.fetching import image_fetcher
 from publisher.posting.by_hand import Decision
+from publisher.settings.channels import ChannelSettings
+from publisher.store import Tx, posts
+from publisher.store import articles as article_rows
 from publisher.store import channels as channel_rows
-from publisher.store import posts
+from publisher.store.channels import ChannelRow
 
 channels = new_app(help="The places that articles are posted to.")
 
@@ -32,22 +35,41 @@ def post(
 ) -> None:
     """Post an article on one channel now; never a second time."""
     with opened(directory) as site:
-        found = use_cases.find_article(site, article)
-        seen = use_cases.preview_post(site, found, channel)
+        table = posting.channel_table(site.settings, channel)
+        with site.store.read() as tx:
+            found = _find(tx, article)
+            revision = article_rows.revision_of(tx, found.id)
+            place = posting.open_known(tx, site.settings, table, dry_run=True)
+        seen = posting.preview(found, place, table, site.settings)
         if seen.problem:
             raise ChannelError(seen.problem)
         if seen.price:
             errors.print(f"{seen.label} bills ${seen.price:.3f} for this post.")
         if dry_run:
-            sys.stdout.buffer.write(use_cases.requests_of(site, found, channel, site.now_utc()))
+            made = posting.dry_run(found, place, table, site.settings, site.now_utc(), revision=revision)
+            sys.stdout.buffer.write(made)
             return
-        done = use_cases.post_now(site, found, channel)
+        fetch = image_fetcher(site)
+        done = posting.post_now(site.store, site.settings, found, channel, fetch=fetch, clock=site.now_utc)
     if json:
         print_json({"channel": done.channel, "status": done.status, "url": done.url, "reason": done.reason})
     else:
         console.print(f"{done.channel}: {done.status}", done.url, done.reason, markup=False, soft_wrap=True)
     if done.status in (PostStatus.FAILED, PostStatus.UNKNOWN):
         raise typer.Exit(1)
+
+
+def _find(tx: Tx, name: str) -> Article:
+    """The article of this key, id, slug or URL; ``latest`` is the newest.
+
+    :raises SiteError: there is none.
+    """
+    offered = article_rows.newest(tx)
+    for article in offered:
+        if name == "latest" or name in (article.key, article.id, article.slug, article.url):
+            return article
+    hint = f"; the newest is {offered[0].slug or offered[0].key}" if offered else "; masthead publish reads them"
+    raise SiteError(f"there is no article {name!r}{hint}")
 
 
 @channels.command("list")
@@ -72,7 +94,7 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
     console.print(table)
 
 
-def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+def _standing(table: ChannelSettings, state: ChannelRow | None, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     standing = "dry run" if table.dry_run else "paused" if state and state.paused is not None else "running"
     return {
         "name": table.name,
@@ -87,7 +109,7 @@ def _standing(table: Any, state: Any, counts: dict[str, dict[str, int]]) -> dict
 def ask(name: NameArgument, directory: SiteOption = HERE) -> None:
     """Ask a channel who we are, publishing nothing; a paused one goes on when it answers."""
     with opened(directory) as site:
-        line = use_cases.try_channel(site, name)
+        line = posting.try_channel(site.store, site.settings, name, clock=site.now_utc)
     console.print(line, markup=False, soft_wrap=True)
 
 

@@ -21,17 +21,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import feeds
+from publisher import posting, websub
 from publisher.articles import identity, sources
 from publisher.articles.documents import Document, Problem
 from publisher.articles.edits import is_edited
 from publisher.model import Article
 from publisher.pipeline.audience import join_audience
-from publisher.pipeline.posting import queue_posts
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.pipeline.watching import Watched, note, watch
-from publisher.store import Tx, meta
+from publisher.posting import QueueReport
+from publisher.settings import FILE_NAME
+from publisher.store import Tx, meta, posts
 from publisher.store import articles as article_rows
-from publisher.websub import hub
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +83,13 @@ def collect(site: Site, *, force: bool = True, progress: Progress = silent) -> C
     result.feed_files = written.written
     result.feed_count = len(written.written) + written.unchanged
     progress("building feeds", 1, 1)
-    queued, problems = queue_posts(site, offered)
+    queued, problems = _queue_posts(site, offered)
     result.posts_queued = queued.total
     result.problems += problems
     with site.store.begin() as tx:
         # Somebody who died before announcing left its mark: nobody knows which feeds had news, and all are announced.
-        announced = tuple(hub.topics(site.settings)) if saved.unannounced else written.changed
-        hub.announce(tx, site.settings, announced, now=site.now())
+        announced = tuple(websub.topics(site.settings)) if saved.unannounced else written.changed
+        websub.announce(tx, site.settings, announced, now=site.now())
         meta.put(tx, _FEEDS_BEGUN, "")
         note(tx, watched, saved.next_due)
     return result
@@ -237,3 +238,15 @@ def _save(site: Site, reading: _Reading, result: Collected, progress: Progress) 
         result.withdrawn = article_rows.withdraw(tx, sorted(built.gone), now=site.now())
     news = frozenset(article.id for article in (*result.new, *result.changed)) | built.gone
     return _Saved(built.next_due, news, unannounced)
+
+
+def _queue_posts(site: Site, offered: list[Article]) -> tuple[QueueReport, list[Problem]]:
+    """Queue what is new on each channel, and take back what was withdrawn before it was posted.
+
+    An archive that was imported is no more news to a channel than to a digest.
+    """
+    with site.store.begin() as tx:
+        posts.drop_withdrawn(tx)
+        old = article_rows.unreleased(tx)
+    report = posting.queue_posts(site.store, site.settings, offered, site.now_utc(), old=old)
+    return report, [Problem(FILE_NAME, None, reason, refused=True) for reason in report.problems]

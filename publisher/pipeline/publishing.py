@@ -12,21 +12,42 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from publisher import delivery
+from publisher import delivery, posting
 from publisher.articles.documents import Problem
 from publisher.mail.transport import never
+from publisher.model import PostStatus
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import Collected, collect
+from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
-from publisher.pipeline.posting import PostOutcome, post_all
 from publisher.pipeline.sending import drain, transport_of
 from publisher.pipeline.site import Progress, Site, silent
-from publisher.store import deliveries
+from publisher.store import deliveries, posts
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Account
+from publisher.store.posts import PostRow
 
 #: ``publish`` gives up waiting for a relay that is in trouble after this many seconds; the worker goes on later.
 PATIENCE_SECONDS = 30.0
+#: The channels are gone through at most this often; what is left goes with the worker.
+ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PostOutcome:
+    """Where one post stands."""
+
+    channel: str
+    article_id: str
+    status: str
+    text: str = ""
+    url: str = ""
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a person has to look at it."""
+        return self.status in (PostStatus.FAILED, PostStatus.UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -127,13 +148,29 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
         if not more:
             break
     result.sent = _send(site, [one.edition_id for one in planned], progress, stop)
-    result.posts = post_all(site, started, stop)
+    result.posts = _post_all(site, started, stop)
     with site.store.read() as tx:
         for one in planned:
             row = next(row for row in edition_rows.listing(tx, digest=one.digest) if row.id == one.edition_id)
             account = deliveries.account(tx, one.edition_id)
             result.editions.append(SentEdition(one.digest, one.number, one.articles, account, row.reason))
     return result
+
+
+def _post_all(site: Site, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:
+    """Send until nothing more is due now; returns where every post stands that was queued or sent since ``since``."""
+    for _ in range(ROUNDS):
+        if stop():
+            break
+        done = posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)
+        if not (done.published or done.edited):
+            break
+    with site.store.read() as tx:
+        return [_outcome(row) for row in posts.since(tx, since)]
+
+
+def _outcome(row: PostRow) -> PostOutcome:
+    return PostOutcome(row.channel, row.article_id, row.status, row.text, row.remote_url, row.reason)
 
 
 def _send(site: Site, editions: list[int], progress: Progress, stop: Callable[[], bool]) -> int:

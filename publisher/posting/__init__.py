@@ -14,16 +14,15 @@ from __future__ import annotations
 from publisher.posting.by_hand import (
     Posted,
     Preview,
-    channel_table,
     decide,
     dry_run,
     post_now,
     preview,
-    requests,
     resume,
     try_channel,
 )
 from publisher.posting.compose import compose
+from publisher.posting.opening import channel_table, open_known, spent_this_month
 from publisher.posting.queueing import QueueReport, check_channels, queue_posts
 from publisher.posting.sending import SendReport, due_channels, send_channel, send_due
 
@@ -38,12 +37,13 @@ __all__ = [
     "decide",
     "dry_run",
     "due_channels",
+    "open_known",
     "post_now",
     "preview",
     "queue_posts",
-    "requests",
     "resume",
     "send_channel",
     "send_due",
+    "spent_this_month",
     "try_channel",
 ]

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Literal
 
 from publisher.channels import BaseChannel, Line, PlatformRequest, open_channel, open_client
-from publisher.errors import ChannelError, MastheadError, SettingsError
+from publisher.errors import ChannelError, MastheadError
 from publisher.model import Article, PostStatus
 from publisher.posting.compose import compose, content_of, draft_of, key_of
+from publisher.posting.opening import channel_table, open_known
 from publisher.posting.pictures import Fetch
 from publisher.posting.queueing import post_rows
 from publisher.posting.sending import Clock, SendReport, send_channel, utc_now
@@ -45,21 +46,8 @@ class Posted:
     alerts: tuple[str, ...] = ()
 
 
-def channel_table(settings: Settings, name: str) -> ChannelSettings:
-    """The table of the channel ``name``.
-
-    :raises SettingsError: there is none; names those that are.
-    """
-    for table in settings.channels:
-        if table.name == name:
-            return table
-    names = ", ".join(table.name for table in settings.channels) or "none is set up"
-    raise SettingsError(f"there is no channel {name!r}; channels: {names}")
-
-
-def preview(article: Article, table: ChannelSettings, settings: Settings) -> Preview:
-    """The post that ``article`` would become: the same renderer and the same cut as the real one."""
-    channel = open_channel(table, settings.directory, dry_run=True)
+def preview(article: Article, channel: BaseChannel, table: ChannelSettings, settings: Settings) -> Preview:
+    """The post that ``article`` would become on a channel of :func:`open_known`: rendered and cut as the real one."""
     try:
         made = compose(article, channel, table, settings.as_publication(), settings.directory)
     except MastheadError as error:
@@ -68,32 +56,23 @@ def preview(article: Article, table: ChannelSettings, settings: Settings) -> Pre
     return Preview(table.name, table.kind, channel.label, made.texts, counts, channel.limit, made.url, made.price / 1e6)
 
 
-def requests(
-    article: Article, table: ChannelSettings, settings: Settings, now: datetime, *, revision: str = ""
-) -> list[PlatformRequest]:
-    """The exact requests that would publish ``article``, in their order; images are not fetched for a look."""
-    channel = open_channel(table, settings.directory, dry_run=True)
-    return _requests(article, revision, table, settings, channel, now)
-
-
 def dry_run(
-    article: Article, table: ChannelSettings, settings: Settings, now: datetime, *, revision: str = ""
+    article: Article,
+    channel: BaseChannel,
+    table: ChannelSettings,
+    settings: Settings,
+    now: datetime,
+    *,
+    revision: str = "",
 ) -> bytes:
     """Every request that would be sent, byte for byte as HTTP/1.1, with each secret masked as ``***``.
 
-    What only an answer gives (an id, an access token) stands as ``{name}``.
+    What only a reply gives (an id, an access token) stands as ``{name}``; images are not fetched for a look.
 
+    :param channel: of :func:`open_known`, with ``dry_run``.
     :param revision: the article's, see :mod:`publisher.store.articles`.
     :raises ChannelError: no cut makes it fit.
     """
-    channel = open_channel(table, settings.directory, dry_run=True)
-    made = _requests(article, revision, table, settings, channel, now)
-    return b"\n\n".join(channel.vault.mask_bytes(request.to_bytes()) for request in made) + b"\n"
-
-
-def _requests(
-    article: Article, revision: str, table: ChannelSettings, settings: Settings, channel: BaseChannel, now: datetime
-) -> list[PlatformRequest]:
     publication = settings.as_publication()
     made = compose(article, channel, table, publication, settings.directory)
     content = content_of(article, made, publication)
@@ -102,7 +81,7 @@ def _requests(
         key = key_of(table.name, article.id, part)
         draft = draft_of(content, key=key, text=text, part=part, created=now, article_id=article.id, revision=revision)
         found += channel.requests(draft)
-    return found
+    return b"\n\n".join(channel.vault.mask_bytes(request.to_bytes()) for request in found) + b"\n"
 
 
 def post_now(
@@ -120,9 +99,9 @@ def post_now(
     :raises ChannelError: it is on the channel already, or may be.
     """
     table = channel_table(settings, name)
-    channel = open_channel(table, settings.directory)
     with store.begin() as tx:
         channel_rows.see(tx, name, table.kind, clock().timestamp())
+        channel = open_known(tx, settings, table)
         posts.unskip(tx, name, article.id)
         before = posts.of_article(tx, name, article.id)
         if any(row.status == PostStatus.PUBLISHED for row in before):

@@ -18,6 +18,7 @@ from publisher.channels import BaseChannel, open_channel
 from publisher.errors import ChannelError, RenderError
 from publisher.model import Article, PostStatus
 from publisher.posting.compose import Composition, compose, content_of, key_of
+from publisher.posting.opening import open_known
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, Tx, posts
@@ -67,9 +68,8 @@ def queue_posts(
     with store.read() as tx:
         revisions = article_rows.revisions(tx)
     for table in settings.channels:
-        channel = open_channel(table, settings.directory)
         try:
-            _queue_channel(store, settings, table, channel, ordered, now, report, old, revisions)
+            _queue_channel(store, settings, table, ordered, now, report, old, revisions)
         except RenderError as error:  # a template of one channel stops no other
             report.problems.append(f"channel {table.name}: {error}")
     return report
@@ -79,7 +79,6 @@ def _queue_channel(
     store: Store,
     settings: Settings,
     table: ChannelSettings,
-    channel: BaseChannel,
     articles: list[Article],
     now: datetime,
     report: QueueReport,
@@ -88,12 +87,10 @@ def _queue_channel(
 ) -> None:
     wanted = [article for article in articles if _wanted(article, table)]
     with store.begin() as tx:
+        channel = open_known(tx, settings, table)
         if channel_rows.see(tx, table.name, table.kind, now.timestamp()):
             posts.skip(tx, table.name, [article.id for article in _there_before(articles, wanted, table)])
         known = posts.known_articles(tx, table.name)
-        state = channel_rows.get(tx, table.name)
-    if state is not None:
-        channel.recall(state.memory)
     due = []
     for article in wanted:
         revision = known.get(article.id)

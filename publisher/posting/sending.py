@@ -39,6 +39,7 @@ from publisher.lib.schedules import WhenReady, parse_rule
 from publisher.model import PostStatus
 from publisher.posting import timing
 from publisher.posting.compose import draft_of, fitted
+from publisher.posting.opening import spent_this_month
 from publisher.posting.pictures import Fetch, add_pictures, same_picture
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
@@ -255,7 +256,7 @@ class _Sender:
             at = max(at, self._scheduled_at(tx, row, moment))
         cap = self.channel.monthly_cap
         if cap and row.first_sent is None:
-            spent = posts.spent(tx, self.table.name, timing.month_start(moment, self.zone).timestamp())
+            spent = spent_this_month(tx, self.settings, self.table.name, moment)
             if spent + row.price > cap:
                 at = max(at, timing.next_month(moment, self.zone))
                 reason = f"the monthly cap of ${cap / 1e6:.2f} is reached (${spent / 1e6:.3f} spent)"

@@ -99,7 +99,7 @@ websub_announcement = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SubscriptionRequest:
     """Somebody asked our hub for something; not believed before the callback says so itself."""
 
     id: int
@@ -180,16 +180,16 @@ def anything_due(tx: Connection, *, now: float) -> bool:
     return bool(tx.scalar(select(or_(*due))))
 
 
-def claim_requests(tx: Connection, *, now: float, until: float, limit: int) -> list[Request]:
+def claim_requests(tx: Connection, *, now: float, until: float, limit: int) -> list[SubscriptionRequest]:
     """Requests that are due; nobody else gets them before ``until``."""
     rows = _claim(tx, websub_request, (websub_request.c.id,), now=now, until=until, limit=limit)
     return [
-        Request(r.id, r.mode, r.topic, r.callback, r.secret, r.lease_seconds, r.attempts, r.created)
+        SubscriptionRequest(r.id, r.mode, r.topic, r.callback, r.secret, r.lease_seconds, r.attempts, r.created)
         for r in sorted(rows, key=lambda row: row.id)
     ]
 
 
-def confirm(tx: Connection, request: Request, *, now: float) -> None:
+def confirm(tx: Connection, request: SubscriptionRequest, *, now: float) -> None:
     """The callback said yes: the subscription begins, is renewed, or ends.
 
     A request that was replaced while it was being verified stays for its own verification.
@@ -209,12 +209,12 @@ def confirm(tx: Connection, request: Request, *, now: float) -> None:
     drop_request(tx, request)
 
 
-def drop_request(tx: Connection, request: Request) -> None:
+def drop_request(tx: Connection, request: SubscriptionRequest) -> None:
     """The callback said no, or never said anything."""
     tx.execute(delete(websub_request).where(_same_request(request)))
 
 
-def put_off_request(tx: Connection, request: Request, *, due: float) -> None:
+def put_off_request(tx: Connection, request: SubscriptionRequest, *, due: float) -> None:
     """The callback could not be asked; try again at ``due``."""
     tx.execute(
         update(websub_request).where(_same_request(request)).values(due=due, attempts=websub_request.c.attempts + 1)
@@ -357,7 +357,7 @@ def _claim(
     return tx.execute(update(table).where(chosen, table.c.due <= now).values(due=until).returning(*table.c)).all()
 
 
-def _same_request(request: Request) -> Any:
+def _same_request(request: SubscriptionRequest) -> Any:
     # The creation instant tells a request from one that took its place meanwhile.
     return (websub_request.c.id == request.id) & (websub_request.c.created == request.created)
 

@@ -15,7 +15,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import cast, get_args
-from zoneinfo import ZoneInfo
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -23,11 +22,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from publisher import posting
-from publisher.channels import BaseChannel, open_channel
+from publisher.channels import BaseChannel
 from publisher.errors import ChannelError, MastheadError, SettingsError
 from publisher.model import Article, PostStatus
 from publisher.posting.by_hand import DECISIONS, Decision
-from publisher.posting.timing import month_start
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Tx, posts
@@ -74,7 +72,7 @@ def post_view(row: PostRow, channel: BaseChannel) -> dict[str, object]:
 
 def preview_view(frame: Frame, article: Article, table: ChannelSettings, channel: BaseChannel) -> dict[str, object]:
     """What the channel would get of an article that it has no post of."""
-    seen = posting.preview(article, table, frame.site.settings)
+    seen = posting.preview(article, channel, table, frame.site.settings)
     return {
         "id": None,
         "status": "preview",
@@ -94,7 +92,6 @@ def channel_view(
     state = channel_rows.get(tx, table.name)
     counts = posts.counts(tx).get(table.name, {})
     waits = state.wait_until if state else None
-    month = month_start(now, ZoneInfo(settings.publication.timezone)).timestamp()
     cap = channel.monthly_cap / 1e6
     return {
         "name": table.name,
@@ -104,7 +101,7 @@ def channel_view(
         "waits": datetime.fromtimestamp(waits, now.tzinfo) if waits and waits > now.timestamp() else None,
         "reason": state.reason if state else "",
         "counts": [{"status": str(status), "number": number} for status, number in sorted(counts.items())],
-        "spent": posts.spent(tx, table.name, month) / 1e6,
+        "spent": posting.spent_this_month(tx, settings, table.name, now) / 1e6,
         "cap": cap,
         "priced": bool(cap),
     }
@@ -145,11 +142,12 @@ def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, object
 def _open_all(frame: Frame) -> tuple[list[tuple[ChannelSettings, BaseChannel]], list[dict[str, str]]]:
     """Every channel of the settings; one that is set up wrongly is named with its reason."""
     opened, broken = [], []
-    for table in frame.site.settings.channels:
-        try:
-            opened.append((table, open_channel(table, frame.site.settings.directory, dry_run=True)))
-        except MastheadError as error:
-            broken.append({"name": table.name, "reason": str(error)})
+    with frame.site.store.read() as tx:
+        for table in frame.site.settings.channels:
+            try:
+                opened.append((table, posting.open_known(tx, frame.site.settings, table, dry_run=True)))
+            except MastheadError as error:
+                broken.append({"name": table.name, "reason": str(error)})
     return opened, broken
 
 

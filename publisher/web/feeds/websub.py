@@ -36,7 +36,7 @@ def ask(frame: Frame, request: Request, form: FormData) -> Response:
     headers = {"cache-control": NEVER_KEPT}
     try:
         with frame.site.store.begin() as tx:
-            hub.request(tx, frame.site.settings, fields, now=frame.site.now())
+            hub.ask(tx, frame.site.settings, fields, now=frame.site.now())
     except hub.BadRequest as error:
         return PlainTextResponse(f"{error}\n", 400, headers)
     except hub.HubBusy as error:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from publisher import posting
 from publisher.cli import app
 from publisher.errors import ChannelError, SettingsError, SiteError
 from publisher.pipeline.collecting import collect
-from publisher.pipeline.posting import post_due
 from publisher.pipeline.site import open_site
 from publisher.store import posts
 from tests.factories import write_site
@@ -146,7 +146,7 @@ def test_an_article_that_is_withdrawn_before_its_post_went_out_is_not_posted(sit
         assert collect(opened).posts_queued >= 1
         (site / "articles" / "two.md").unlink()
         collect(opened)
-        post_due(opened)
+        posting.send_due(opened.store, opened.settings, clock=opened.now_utc)
         with opened.store.read() as tx:
             assert [row for row in posts.newest(tx) if row.channel == "tg"] == []
     finally:

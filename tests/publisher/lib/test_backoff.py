@@ -11,14 +11,14 @@ from publisher.lib.backoff import BackOff, doubling
 from publisher.mail.smtp.relays import PAUSES
 from publisher.posting import timing
 from publisher.subscribers import notices
-from publisher.websub import hub
+from publisher.websub import fanning_out
 
 #: Every table there is, with what it must say after the first nine failures.
 TABLES = {
     "deliveries": (LADDER, [60, 300, 900, 3600, 14400, 43200, 43200, 43200, 43200]),
     "relays": (PAUSES, [30, 60, 120, 240, 480, 600, 600, 600, 600]),
     "notices": (notices.BACK_OFF, [60, 300, 900, 3600, 14400, 14400, 14400, 14400, 14400]),
-    "websub": (hub.BACK_OFF, [60, 300, 1800, 7200, 21600, 21600, 21600, 21600, 21600]),
+    "websub": (fanning_out.BACK_OFF, [60, 300, 1800, 7200, 21600, 21600, 21600, 21600, 21600]),
     "posts": (timing.BACK_OFF, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]),
 }
 
@@ -45,7 +45,7 @@ def test_each_table_gives_up_when_it_was_decided_to() -> None:
     assert not PAUSES.gives_up(10_000, 100 * day)
     assert notices.BACK_OFF.gives_up(1, day)
     assert not notices.BACK_OFF.gives_up(50, day - 1)
-    assert [hub.BACK_OFF.gives_up(failures) for failures in (5, 6)] == [False, True]
+    assert [fanning_out.BACK_OFF.gives_up(failures) for failures in (5, 6)] == [False, True]
     assert [timing.BACK_OFF.gives_up(failures) for failures in (29, 30)] == [False, True]
 
 

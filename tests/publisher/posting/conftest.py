@@ -15,8 +15,10 @@ import pytest
 from PIL import Image as Pillow
 
 from publisher import posting
+from publisher.channels import BaseChannel
 from publisher.model import Article, Image
 from publisher.settings import Settings
+from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, open_store, posts
 from publisher.store import articles as saved
 from tests import factories
@@ -60,6 +62,7 @@ class Site:
     fakes: dict[str, Fake]
     clock: Clock
     tables: dict[str, dict[str, Any]]
+    zone: str = "UTC"
     private: list[str] = field(default_factory=lambda: ["127.0.0.0/8"])
 
     @property
@@ -68,7 +71,7 @@ class Site:
             {"name": name, "kind": fake.kind, "options": fake.options(), **self.tables.get(name, {})}
             for name, fake in self.fakes.items()
         ]
-        publication = {"title": "The Paper", "base_url": "https://paper.example.org"}
+        publication = {"title": "The Paper", "base_url": "https://paper.example.org", "timezone": self.zone}
         return factories.settings(
             self.path, publication=publication, channels=channels, net={"allow_private": self.private}
         )
@@ -94,6 +97,12 @@ class Site:
         for _ in range(rounds):
             self.clock.advance(step)
             self.send()
+
+    def known(self, name: str) -> tuple[BaseChannel, ChannelSettings]:
+        """The channel with what its platform has told, for a look that sends nothing; and its table."""
+        table = posting.channel_table(self.settings, name)
+        with self.store.read() as tx:
+            return posting.open_known(tx, self.settings, table, dry_run=True), table
 
     def row(self, name: str, number: int = 1) -> Any:
         with self.store.read() as tx:

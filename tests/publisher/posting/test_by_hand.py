@@ -37,8 +37,8 @@ def test_a_dry_run_prints_what_is_sent_byte_for_byte(site_of: Any, fake_of: Any)
     assert kept.created == moment.timestamp()
     site.send()
     sent = next(call for call in fake.calls if fake.publishes(call))
+    printed = posting.dry_run(article(), *site.known(fake.kind), site.settings, moment, revision=kept.revision)
     table = site.settings.channels[0]
-    printed = posting.dry_run(article(), table, site.settings, moment, revision=kept.revision)
     several = fake.kind in ("bluesky", "reddit", "threads")
     last = printed.rstrip(b"\n").rpartition(b"\n\nPOST ")[2] if several else printed
     body = last.partition(b"\r\n\r\n")[2].rstrip(b"\n")

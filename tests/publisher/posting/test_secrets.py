@@ -31,7 +31,7 @@ def test_no_secret_is_in_any_log_error_report_row_or_dry_run(site_of: Any, caplo
         table = next(table for table in site.settings.channels if table.name == name)
         channel = open_channel(table)
         seen += [repr(table), repr(channel), repr(vars(channel.vault).keys())]
-        seen.append(posting.dry_run(article(), table, site.settings, site.clock()).decode())
+        seen.append(posting.dry_run(article(), *site.known(name), site.settings, site.clock()).decode())
         try:
             seen.append(posting.try_channel(site.store, site.settings, name, clock=site.clock))
         except ChannelError as error:

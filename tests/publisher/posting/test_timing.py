@@ -108,8 +108,7 @@ def test_when_enough_articles_are_ready_all_that_wait_go(site_of: Any) -> None:
 def test_xs_price_is_shown_before_and_its_cap_holds_until_the_next_month(site_of: Any) -> None:
     site = site_of(FAKES["x"])
     site.tables["x"] = {"options": {**site.fakes["x"].options(), "monthly_cap": 0.5}}
-    table = site.settings.channels[0]
-    assert posting.preview(article(), table, site.settings).price == 0.2
+    assert posting.preview(article(), *site.known("x"), site.settings).price == 0.2
     site.clock.now = (site.clock.now + timedelta(days=40)).replace(day=10)
     site.queue(*[article(number) for number in range(4)])
     report = site.send()

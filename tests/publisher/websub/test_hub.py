@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import feeds
+from publisher import websub
 from publisher.settings import Settings
 from publisher.store import open_store
 from publisher.store import websub as rows
-from publisher.websub import hub as websub
+from publisher.websub import fanning_out
 from tests import factories
 from tests.feeds.conftest import make_article
 
@@ -128,7 +129,7 @@ class Hub:
         form = {"hub.mode": mode, "hub.topic": topic, "hub.callback": callback}
         form |= {f"hub.{name}": value for name, value in more.items()}
         with self.store.begin() as tx:
-            websub.request(tx, self.settings, form, now=self.clock())
+            websub.ask(tx, self.settings, form, now=self.clock())
 
     def announce(self, changed) -> int:
         with self.store.begin() as tx:
@@ -210,7 +211,7 @@ def test_a_lease_ends_and_a_second_subscription_renews_it(hub, neighbour, clock)
     hub.announce(hub.publish(2))
     assert hub.run().delivered == 1
     body = neighbour.got[0][2]
-    assert neighbour.got[0][1]["x-hub-signature"] == websub.signature("new", body)
+    assert neighbour.got[0][1]["x-hub-signature"] == fanning_out.signature("new", body)
     clock.at += 300
     hub.announce(hub.publish(3))
     assert hub.run().idle
@@ -243,14 +244,14 @@ def test_a_subscriber_that_never_takes_anything_is_let_go_after_a_stated_number_
     neighbour.fails = 10**6
     hub.ask(f"{neighbour.url}/failing", lease_seconds="2592000")
     hub.run()
-    for state in range(websub.END_AFTER):
+    for state in range(fanning_out.END_AFTER):
         hub.announce(hub.publish(2 + state))
-        for _ in range(len(websub.BACK_OFF.steps) + 1):
+        for _ in range(len(fanning_out.BACK_OFF.steps) + 1):
             hub.run()
-            clock.at += max(websub.BACK_OFF.steps) + 1
+            clock.at += max(fanning_out.BACK_OFF.steps) + 1
         assert hub.account().deliveries == 0
-        assert hub.account().subscriptions == (0 if state == websub.END_AFTER - 1 else 1)
-    assert len(neighbour.got) == websub.END_AFTER * (len(websub.BACK_OFF.steps) + 1)
+        assert hub.account().subscriptions == (0 if state == fanning_out.END_AFTER - 1 else 1)
+    assert len(neighbour.got) == fanning_out.END_AFTER * (len(fanning_out.BACK_OFF.steps) + 1)
 
 
 def test_410_ends_a_subscription_at_once(hub, neighbour):
@@ -274,9 +275,9 @@ def test_a_worker_that_died_with_claimed_rows_is_followed_by_the_next(hub, neigh
     hub.run()
     hub.announce(hub.publish(2))
     with hub.store.begin() as tx:
-        assert len(rows.claim_deliveries(tx, now=clock(), until=clock() + websub.LEASE, limit=10)) == 1
+        assert len(rows.claim_deliveries(tx, now=clock(), until=clock() + fanning_out.LEASE_SECONDS, limit=10)) == 1
     assert hub.run().idle
-    clock.at += websub.LEASE + 1
+    clock.at += fanning_out.LEASE_SECONDS + 1
     assert hub.run().delivered == 1
 
 
@@ -285,7 +286,7 @@ def test_news_that_come_while_a_delivery_is_on_its_way_are_still_owed(hub, neigh
     hub.run()
     hub.announce(hub.publish(2))
     with hub.store.begin() as tx:
-        [taken] = rows.claim_deliveries(tx, now=clock(), until=clock() + websub.LEASE, limit=10)
+        [taken] = rows.claim_deliveries(tx, now=clock(), until=clock() + fanning_out.LEASE_SECONDS, limit=10)
     hub.announce(hub.publish(3))
     with hub.store.begin() as tx:
         rows.delivered(tx, [taken])
@@ -335,12 +336,12 @@ def test_no_request_goes_to_a_private_address_unless_the_settings_allow_it(setti
 def test_what_can_never_be_done_is_refused_with_what_to_change(hub, change, word):
     form = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": "https://a.example/"}
     with hub.store.begin() as tx, pytest.raises(websub.BadRequest, match=word):
-        websub.request(tx, hub.settings, {**form, **change}, now=NOW)
+        websub.ask(tx, hub.settings, {**form, **change}, now=NOW)
     assert hub.account().requests == 0
 
 
 def test_our_hub_does_not_let_itself_be_used_against_one_host(hub, monkeypatch):
-    monkeypatch.setattr(websub, "MOST_FOR_HOST", 3)
+    monkeypatch.setattr(websub.hub, "MAX_WAITING_FOR_HOST", 3)
     for number in range(3):
         hub.ask(f"https://victim.example/{number}")
     with pytest.raises(websub.HubBusy):

@@ -43,7 +43,7 @@ def test_what_cannot_be_done_is_a_400_in_one_line(hub, store):
 
 
 def test_a_busy_hub_says_when_to_come_back(hub, monkeypatch):
-    monkeypatch.setattr(websub, "MOST_WAITING", 0)
+    monkeypatch.setattr(websub, "MAX_WAITING", 0)
     answer = hub.post("/websub", data=ASKED)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
