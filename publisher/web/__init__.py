@@ -1,1 +1,1 @@
-"""The public site, the operator's desk and the API."""
+"""The public site, the pages for subscribers, feeds, the operator's desk, and where providers report."""

@@ -1,1 +1,1 @@
-"""Feeds over HTTP: public, private, and the door of our WebSub hub."""
+"""Feeds over HTTP: public, private, and the address of our WebSub hub."""

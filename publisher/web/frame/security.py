@@ -4,7 +4,7 @@
 
     request ─→ BodyLimit (413) ─→ route ─→ response ─→ SecurityHeaders (adds what the route did not set)
 
-The policy (facts/mail.md §4): no script at all, nothing from a third party, no framing by others, forms only
+The policy: no script at all, nothing from a third party, no framing by others, forms only
 to ourselves. HSTS is said over https only. The desk is shown to requests of this very machine: loopback peer,
 loopback name in ``Host`` (so a rebound DNS name does not get in) and no sign of a proxy; anything else gets
 404, as if it were not there.

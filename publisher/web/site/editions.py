@@ -9,7 +9,7 @@
     /view/{token}                  the link in a mail; leads to the address above
 
 The mail's page is compiled from the same bytes that were sent; personal places are filled with values that
-name nobody. It runs in a sandbox (facts/mail.md §4: an archive's HTML once took over its administrators).
+name nobody. It is shown in a sandbox: the HTML of a mail is not trusted with the rights of our pages.
 """
 
 from __future__ import annotations
