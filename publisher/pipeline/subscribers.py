@@ -1,4 +1,4 @@
-"""What the worker does for readers: notices leave, reports come in, old traces go."""
+"""What the worker does for subscribers: notices leave, reports come in, old traces go."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def import_readers(
     progress: Progress | None = None,
     set_aside: list[BadRow] | None = None,
 ) -> interchange.Report:
-    """Import a file of readers into ``digests`` (none: all); see :func:`publisher.subscribers.interchange.import_file`.
+    """Import a file into ``digests`` (none: all); see :func:`publisher.subscribers.interchange.import_file`.
 
     :raises MastheadError: there is no such digest, or the file cannot be used.
     """

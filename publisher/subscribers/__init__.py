@@ -1,1 +1,1 @@
-"""Subscribers: asking, choosing and leaving; notices, feedback, tracking; moving in and out."""
+"""Subscribers: asking, choosing and leaving; notices, feedback, tracking; import and export."""

@@ -1,4 +1,4 @@
-"""Moving readers in and out: CSV and JSON, ours and other programs'.
+"""Importing and exporting subscribers: CSV and JSON, ours and other programs'.
 
 ::
 

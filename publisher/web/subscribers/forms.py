@@ -12,7 +12,7 @@ from babel.dates import format_datetime
 
 from publisher.rendering.languages import Speech
 from publisher.rendering.words import ENGLISH, Words, locale_of
-from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Offered, Showing, Unusable
+from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Json, Offered, Showing, Unusable
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, preferences
 
@@ -113,7 +113,7 @@ def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, object]]
     wishes = [
         {
             "name": words.get(name) or name.replace("_", " ").capitalize(),
-            "value": ", ".join(value) if isinstance(value, list) else value,
+            "value": _held(value, words),
         }
         for name, value in data["preferences"].items()
         if value not in (None, "", [])
@@ -132,6 +132,12 @@ def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, object]]
     ]
     groups = [("you", about), ("choices", wishes), ("record", record), ("feeds", feeds), ("sent", sent)]
     return [{"title": words[name], "rows": rows} for name, rows in groups]
+
+
+def _held(value: Json, words: Mapping[str, str]) -> Json:
+    if isinstance(value, bool):
+        return words["yes" if value else "no"]
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def _sentence(what: str, detail: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -324,11 +325,32 @@ def test_all_that_is_held_can_be_seen_and_taken_away(world) -> None:
     page = world.client.get(f"{path}/data").text
     assert "ada@example.org" in page
     assert "Coast" in page
+    assert re.search(r"May be counted</dt>\s*<dd[^>]*>yes<", page)
     data = world.client.get(f"{path}/data.json").json()
     assert data["address"] == "ada@example.org"
     assert data["preferences"]["sections"] == ["Coast"]
     assert data["record"][0]["what"] == "confirmed"
     assert "token" not in json.dumps(data)
+
+
+def test_who_refused_to_be_counted_is_not_counted_after_coming_back(world) -> None:
+    who = world.confirmed()
+    found = standing.find(world.store, who, now=0.0)
+    standing.change(world.store, who, replace(found.wishes, tracking=False), now=NOW.timestamp())
+    assert world.client.post(world.links(who)[1], data={"choice": "all"}).status_code == 200
+    world.mail()
+    world.now += timedelta(days=2)
+    assert world.confirmed(language="it") == who
+    wishes = standing.find(world.store, who, now=0.0).wishes
+    assert (wishes.digests, wishes.language, wishes.tracking) == (("digest",), "it", False)
+
+
+def test_a_program_can_refuse_counting_when_it_subscribes_somebody(world) -> None:
+    asked = {"address": "ada@example.org", "tracking": False}
+    assert world.client.post("/api/subscribe", json=asked).status_code == 202
+    ((_, text),) = world.mail()
+    assert world.client.post(path_in(text, "confirm")).status_code == 200
+    assert standing.find(world.store, 1, now=0.0).wishes.tracking is False
 
 
 def test_erasing_leaves_no_address_anywhere_and_an_import_does_not_undo_it(world) -> None:
