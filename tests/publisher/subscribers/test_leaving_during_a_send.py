@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from publisher.delivery import Options, drain
 from publisher.lib import links
-from publisher.mail.feedback import Event, Kind
+from publisher.mail.feedback import Kind, Report
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
 from publisher.pipeline.site import Site
 from publisher.store import articles, deliveries, editions, freezing, open_store, subscribers
@@ -66,7 +66,7 @@ def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_p
             path = links.unsubscribe_url("", keys, who, edition)
             assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
         else:
-            feedback.record(store, settings, Event(Kind.COMPLAINT, "mail", who), now=time.time())
+            feedback.record(store, settings, Report(Kind.COMPLAINT, "mail", who), now=time.time())
         answered[f"r{who}@example.org"] = time.monotonic()
         if not sending.is_alive():
             break
