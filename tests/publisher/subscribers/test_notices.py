@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 
-from publisher.mail.transports.memory import Transport
+from publisher.mail.transports.memory import MemoryTransport
 from publisher.store import notices, subscribers
 from publisher.subscribers.notices import send_due_notices
 from tests import factories
@@ -32,7 +32,7 @@ def test_a_made_up_notice_is_sent_in_the_subscribers_language(either_store, tmp_
         who = subscribers.add(tx, "ada@example.org", now=NOW, language="it")
         notices.queue(tx, "farewell", "ada@example.org", now=NOW, language="it", subscriber_id=who)
         notices.queue(tx, "no-such-notice", "ada@example.org", now=NOW, subscriber_id=who)
-    transport = Transport()
+    transport = MemoryTransport()
     assert send_due_notices(either_store, factories.settings(tmp_path), transport, now=NOW) == (1, 1)
     [sent] = transport.taken
     message = message_from_bytes(sent.message, policy=policy.default)
