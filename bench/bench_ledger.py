@@ -51,9 +51,9 @@ def populate(store: Store, size: int) -> None:
     with store.begin() as tx:
         tx.execute(
             text(
-                "INSERT INTO subscriber (address, address_key, address_hash, token, status, created) "
+                "INSERT INTO subscriber (address, address_key, address_hash, status, created) "
                 "SELECT 'reader' || i || '@slow.example', 'reader' || i || '@slow.example', "
-                f"'0123456789abcdef0123456789abcdef' || i, 'token' || i, 'confirmed', 0 FROM {numbers}"
+                f"'0123456789abcdef0123456789abcdef' || i, 'confirmed', 0 FROM {numbers}"
             ),
             {"n": size},
         )

@@ -78,7 +78,6 @@ class DeliveryRow(NamedTuple):
     first_attempt: float
     name: str = ""
     language: str = ""
-    token: str = ""
     address_hash: str = ""
     #: Sections, tags and authors that the subscriber follows, in that order; empty: everything.
     follows: tuple[str, ...] = ()
@@ -223,8 +222,7 @@ def next_batch(
             first_attempt=second if row[7] is None else row[7],
             name=row[8] or "",
             language=row[9] or "",
-            token=row[10] or "",
-            follows=_names(row[11]) + _names(row[12]) + _names(row[13]),
+            follows=_names(row[10]) + _names(row[11]) + _names(row[12]),
         )
         for row in found
         if not row[-1]
@@ -233,7 +231,7 @@ def next_batch(
 
 
 def _names(kept: str | None) -> tuple[str, ...]:
-    # Most readers follow everything, and a JSON parser for each of them would be felt.
+    # Most subscribers follow everything, and a JSON parser for each of them would be felt.
     return () if kept is None or kept == "[]" else tuple(json.loads(kept))
 
 
@@ -241,7 +239,7 @@ def _names(kept: str | None) -> tuple[str, ...]:
 _CLAIM_ROWS = text(
     f"""
     SELECT d.id, d.subscriber_id, d.address, d.address_hash, d.variant, d.attempts, d.doubts, d.first_attempt,
-           s.name, s.language, s.token, u.sections, u.tags, u.authors,
+           s.name, s.language, u.sections, u.tags, u.authors,
            p.address_hash IS NOT NULL OR u.id IS NULL OR s.status <> 'confirmed' AS refused
       FROM delivery d
       LEFT JOIN subscriber s ON s.id = d.subscriber_id

@@ -126,9 +126,7 @@ def open_store(url: str) -> Store:
     try:
         if engine.dialect.name == "sqlite":
             _use_wal(engine)
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        with _migrating(engine) as connection:
             migrate.upgrade(connection)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
@@ -137,6 +135,25 @@ def open_store(url: str) -> Store:
         engine.dispose()
         raise
     return Store(engine)
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction that one process at a time may be in."""
+    with engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection):
+            # A table that is made anew is dropped first, and nothing that refers to it may go with it (SQLite,
+            # "Making Other Kinds Of Table Schema Changes"). Within a transaction this would change nothing.
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                if engine.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                yield connection
+        finally:
+            if isinstance(raw, sqlite3.Connection):
+                raw.execute("PRAGMA foreign_keys=ON")
 
 
 def _sqlite(url: URL) -> Engine:

@@ -6,7 +6,6 @@ the same.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +58,7 @@ _INCOMING = Table(
     "incoming",
     MetaData(),
     Column("line", Integer),
-    *[Column(name, Text) for name in ("address", "address_key", "address_hash", "name", "token", "status")],
+    *[Column(name, Text) for name in ("address", "address_key", "address_hash", "name", "status")],
     Column("suppressed", Text),
     Column("created", Double),
     Column("digest", Text),
@@ -78,9 +77,9 @@ _WITHOUT_KNOWN = """DELETE FROM incoming WHERE address_key IN
 (SELECT s.address_key FROM subscriber s WHERE s.id <= :known)"""
 _STOPPED = """INSERT INTO suppression (address_hash, reason, detail, created)
 SELECT address_hash, suppressed, :origin, :now FROM incoming WHERE suppressed <> '' ON CONFLICT DO NOTHING"""
-_NEW = f"""INSERT INTO subscriber (address, address_key, address_hash, name, token, status, origin, created,
+_NEW = f"""INSERT INTO subscriber (address, address_key, address_hash, name, status, origin, created,
   confirmed, {_listed(_OF_SUBSCRIBER)})
-SELECT address, address_key, address_hash, name, token, status, :origin, COALESCE(created, :now),
+SELECT address, address_key, address_hash, name, status, :origin, COALESCE(created, :now),
   CASE WHEN status = 'confirmed' THEN COALESCE(created, :now) END, {_listed(_OF_SUBSCRIBER)}
 FROM incoming WHERE suppressed = '' ORDER BY line ON CONFLICT DO NOTHING"""  # noqa: S608  text of our own only
 _SUBSCRIBED = f"""INSERT INTO subscription (subscriber_id, digest, {_listed(_OF_SUBSCRIPTION)}, cursor, active, created)
@@ -157,7 +156,6 @@ class Importer:
         self._store = store
         self._digests = digests
         self._now = now
-        self._prefix = f"{int(now * 1000):012x}"
         self._origin = origin
         self._dry_run = dry_run
         self._rows: list[tuple[Any, ...]] = []
@@ -181,8 +179,6 @@ class Importer:
                 one.address.key,
                 hashed(self._key, one.address.key),
                 one.name,
-                # Random, but in order: the end of an index stays in memory, a random place in it does not.
-                f"{self._prefix}{line:08x}{secrets.token_urlsafe(18)}",
                 one.status,
                 one.suppressed,
                 one.created,

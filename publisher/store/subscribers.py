@@ -8,7 +8,6 @@ nobody an address. The key is made once per database (:func:`publisher.store.met
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,7 +124,6 @@ def import_list(
                 "address_hash": hashed(key, parsed.key),
                 "name": person.name,
                 "language": person.language,
-                "token": secrets.token_urlsafe(24),
                 "status": status.value,
                 "origin": origin,
                 "created": now,

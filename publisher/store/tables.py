@@ -141,7 +141,6 @@ subscriber = Table(
     Column("address_hash", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False, server_default=""),
     _preference("language", Text, ""),
-    Column("token", Text, nullable=False, unique=True),
     Column("status", Text, nullable=False),
     Column("origin", Text, nullable=False, server_default=""),
     Column("created", Double, nullable=False),
@@ -167,9 +166,9 @@ subscription = Table(
     _preference("monthday", SmallInteger, "1"),
     _preference("format", Text, "html"),
     _preference("paused_until", Double, "0"),
-    # Every released article up to this position was sent to this reader, or was not for them.
+    # Every released article up to this position was sent to this subscriber, or was not for them.
     Column("cursor", BigInteger, nullable=False, server_default="0"),
-    # The slot this reader waits for; NULL: as soon as there is something.
+    # The slot this subscription waits for; NULL: as soon as there is something.
     Column("next_due", Double),
     # What was planned last and who is in its audience: frozen from here into delivery rows.
     Column("edition_id", Id),

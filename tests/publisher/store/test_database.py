@@ -6,13 +6,15 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 
 import publisher.store
 from publisher.errors import StoreError
-from publisher.store import chain, meta, migrate, open_store
+from publisher.store import chain, meta, migrate, open_store, subscribers
 from publisher.store.tables import metadata, schedule_run
 
 
@@ -144,3 +146,40 @@ def test_a_password_in_the_url_is_not_shown():
     with pytest.raises(StoreError) as caught:
         open_store("postgresql://anna:hunter2@127.0.0.1:1/none")
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_upgrade_that_makes_the_table_of_subscribers_anew_keeps_everything_else(tmp_path):
+    """The column of tokens goes; subscriptions stay, and no id of one who left is given again."""
+    load_every_topic()
+    engine = create_engine(f"sqlite:///{tmp_path / 'masthead.db'}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+        for number in (1, 2, 3):
+            values = {"n": number, "a": f"s{number}@example.org"}
+            connection.execute(
+                text(
+                    "INSERT INTO subscriber (id, address, address_key, address_hash, token, status, created)"
+                    " VALUES (:n, :a, :a, :a, :a, 'confirmed', 1.0)"
+                ),
+                values,
+            )
+            connection.execute(
+                text("INSERT INTO subscription (subscriber_id, digest, active, created) VALUES (:n, 'digest', 1, 1.0)"),
+                values,
+            )
+        connection.execute(text("DELETE FROM subscription WHERE subscriber_id = 3"))
+        connection.execute(text("DELETE FROM subscriber WHERE id = 3"))
+    engine.dispose()
+    opened = open_store(f"sqlite:///{tmp_path / 'masthead.db'}")
+    with opened.begin() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+        assert subscribers.get(tx, 2).address == "s2@example.org"
+        assert [row.digest for row in subscribers.subscriptions(tx, 2)] == ["digest"]
+        assert subscribers.add(tx, "new@example.org", now=2.0) == 4
+        subscribers.forget(tx, 2)
+        assert subscribers.subscriptions(tx, 2) == [], "what refers to a subscriber goes with them"
+        assert tx.execute(text("PRAGMA foreign_key_check")).all() == []
+    opened.close()
