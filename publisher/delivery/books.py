@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 #: Answers are recorded at least so often (seconds) while any come.
 RECORD_SECONDS = 0.5
 #: Tries, and seconds between them, to reach the database at the end; then the journal keeps the rest.
-LAST_TRIES, LAST_WAIT = 6, 0.5
+LAST_TRIES, LAST_WAIT_SECONDS = 6, 0.5
 
 _STATES: dict[str, State] = {
     Event.SENT: State.SENT,
@@ -273,7 +273,7 @@ class Books:
         self._current = None
         for attempt in range(LAST_TRIES):
             if attempt:
-                time.sleep(LAST_WAIT)
+                time.sleep(LAST_WAIT_SECONDS)
             self.failure = None
             if any(held.results for held in self._held.values()):
                 self.record()

@@ -48,7 +48,7 @@ class Options:
     :param poll_seconds: how often pause, cancel and a lost lease are looked for while messages are on their way.
     :param same_refusal: so many recipients in a row refused with the same reply pause the edition.
     :param careful_after: a chunk whose owner died so often is sent one message at a time.
-    :param relay_wait: seconds until a chunk that the relays gave back is tried again, where they ask for less.
+    :param relay_wait_seconds: seconds until a chunk that the relays gave back is tried again, where they ask for less.
     """
 
     seconds: float = 20.0
@@ -58,7 +58,7 @@ class Options:
     poll_seconds: float = 0.4
     same_refusal: int = 20
     careful_after: int = 2
-    relay_wait: float = 5.0
+    relay_wait_seconds: float = 5.0
 
 
 def drain(
@@ -240,7 +240,7 @@ class _Drain:
         if result.outcome is Outcome.RELEASED and not self._abort:
             # The relays are in trouble: pulling more would only give more back.
             self._halt = self._halt or "released"
-            self.done.wait = max(self.done.wait, result.retry_after, self._options.relay_wait)
+            self.done.wait = max(self.done.wait, result.retry_after, self._options.relay_wait_seconds)
             self.done.more = True
         if result.pause:
             self._pause(held, result.pause)

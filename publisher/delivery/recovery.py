@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds past its lease after which a chunk of another machine is taken without its journal. A machine that
 #: is restarted within this time recovers its own chunks, to the message.
-FOREIGN_GRACE = 600.0
+FOREIGN_GRACE_SECONDS = 600.0
 #: A row that was alone in flight when its sender died, and was in doubt so often before, is set aside.
 POISON_DOUBTS = 2
 
@@ -39,7 +39,7 @@ def recover(
     clock: Callable[[], float],
     *,
     lease_seconds: float,
-    foreign_grace: float = FOREIGN_GRACE,
+    foreign_grace: float = FOREIGN_GRACE_SECONDS,
     random: Callable[[], float] = _random.random,
 ) -> int:
     """Open every chunk whose holder is gone; returns how many."""

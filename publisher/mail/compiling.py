@@ -28,7 +28,7 @@ def compile_edition(
     """Split the rendered edition at its sentinels and encode everything that is the same for all.
 
     :param sentinels: each sentinel and the name of the field (of :data:`FIELDS`) whose value takes its place.
-    :param text_only: for readers who asked for plain text: no HTML part, and no multipart around the text.
+    :param text_only: for subscribers who asked for plain text: no HTML part, and no multipart around the text.
     :raises CompositionRefused: a personal value stands where none may (a script, a style, a comment), an URL is
         placed as something else, or the HTML has no unsubscribe link.
     """

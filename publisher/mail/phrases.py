@@ -6,6 +6,7 @@ restart says the same words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,9 +42,9 @@ class Phrases:
         words = [isolated(topic, right_to_left=self.right_to_left) for topic in shown]
         return self.because_topics.replace("{topics}", listed(words, self.list_patterns))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> Phrases:
+    def from_json(data: Mapping[str, Any]) -> Phrases:
         return Phrases(**{**data, "list_patterns": tuple(data["list_patterns"])})

@@ -80,7 +80,11 @@ def main(orders: Orders) -> None:
     threading.Thread(target=_end_with_the_test, daemon=True).start()
     print("ready", flush=True)
     options = replace(
-        Options(), lease_seconds=orders.lease_seconds, batch=orders.batch, seconds=5, relay_wait=0.1 * orders.speed
+        Options(),
+        lease_seconds=orders.lease_seconds,
+        batch=orders.batch,
+        seconds=5,
+        relay_wait_seconds=0.1 * orders.speed,
     )
     while not told:
         try:

@@ -28,15 +28,15 @@ MAX_PARTS = 40
 #: Where a delivery agent writes the envelope's recipient.
 _RECIPIENT_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
 _OUR_LINK = re.compile(r"/unsubscribe/([A-Za-z0-9_-]{24,100})")
-#: Feedback-Type values that mean "the reader does not want this" (RFC 5965 §7.3, RFC 6430 for opt-out).
+#: Feedback-Type values that mean "the subscriber does not want this" (RFC 5965 §7.3, RFC 6430 for opt-out).
 _COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
 _NULL_SENDER = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 
 
 def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), source: str = MAIL) -> Report | None:
-    """What this message reports about one of our readers; ``None`` for everything else. Never raises.
+    """What this message reports about one of our subscribers; ``None`` for everything else. Never raises.
 
-    :param envelope_to: recipients of the envelope, where the reader of the mailbox knows them (LMTP does).
+    :param envelope_to: recipients of the envelope, where the mailbox knows them (LMTP does).
     """
     message = _parse(raw)
     if message is None:
@@ -180,7 +180,7 @@ def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) 
                 continue
             kind = report.get("feedback-type", "").strip().lower()
             if kind not in _COMPLAINTS:
-                return None  # not-spam, virus, auth-failure: nothing about what the reader wants
+                return None  # not-spam, virus, auth-failure: nothing about what the subscriber wants
             about = _identify(_headers(original), keyring)
             if about is None:
                 return None

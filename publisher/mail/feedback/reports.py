@@ -20,14 +20,14 @@ MAIL = "mail"
 
 class Kind(StrEnum):
     BOUNCE = "bounce"  # RFC 3464: it was not delivered, or not yet
-    COMPLAINT = "complaint"  # RFC 5965: the reader called it spam
+    COMPLAINT = "complaint"  # RFC 5965: the subscriber called it spam
     UNSUBSCRIBE = "unsubscribe"  # by mail, RFC 2369, or at the provider
     DELIVERED = "delivered"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report about one message to one reader.
+    """One report about one message to one subscriber.
 
     :param subscriber_id: whom it is about; 0 where only ``address`` is known (a provider that proved itself).
     :param edition_id: which message; 0 where unknown.

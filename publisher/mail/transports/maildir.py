@@ -1,12 +1,12 @@
 """The outbox: each message becomes a file of a Maildir, until (and unless) SMTP is configured.
 
 The format is D. J. Bernstein's (https://cr.yp.to/proto/maildir.html): written whole in ``tmp/``, synced,
-then moved to ``new/``, so that a reader never sees half a message and a power cut loses none that was
+then moved to ``new/``, so that a mail program never sees half a message and a power cut loses none that was
 reported as sent.
 
 One liberty: the name is derived from the Message-ID instead of time and process. A message that is sent
 again after a crash therefore lands on the same file instead of beside it. Maildir asks only that names be
-unique; equal names are exactly the equal messages. A reader that moved the first copy to ``cur/`` (with
+unique; equal names are exactly the equal messages. A mail program that moved the first copy to ``cur/`` (with
 flags after ``:2,``) has seen it, so it is not put in ``new/`` again.
 """
 
@@ -58,7 +58,7 @@ class MaildirTransport(OneByOne):
                 (self.directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _already_read(self, name: str) -> bool:
-        # Listed again only when a reader has moved something: a million messages must not list it a million times.
+        # Listed again only when a mail program has moved something, not for each of a million messages.
         changed = (self.directory / "cur").stat().st_mtime_ns
         if changed != self._read_at:
             self._read = frozenset(entry.partition(":")[0] for entry in os.listdir(self.directory / "cur"))

@@ -182,7 +182,7 @@ def test_a_sender_on_another_machine_is_left_alone_until_its_lease_is_long_over(
         return recovery.recover(ledger.store, here, ledger.clock, lease_seconds=120)
 
     assert recover() == 0
-    ledger.now += 120 + recovery.FOREIGN_GRACE - 1
+    ledger.now += 120 + recovery.FOREIGN_GRACE_SECONDS - 1
     assert recover() == 0
     ledger.now += 2
     assert recover() == 1
@@ -230,7 +230,7 @@ class Flaky(Store):
 
 @pytest.mark.parametrize("fail_from", range(1, 8))
 def test_a_database_that_goes_away_costs_no_message_and_makes_no_copy(ledger, fail_from, monkeypatch):
-    monkeypatch.setattr("publisher.delivery.books.LAST_WAIT", 0.0)
+    monkeypatch.setattr("publisher.delivery.books.LAST_WAIT_SECONDS", 0.0)
     edition = ledger.edition(60)
     steady = ledger.store
     ledger.store = Flaky(steady, fail_from, fail_from + 40)

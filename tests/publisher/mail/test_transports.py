@@ -46,6 +46,7 @@ def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
                 ],
                 "smtp": lambda: list(relay.memory.bodies),
             }
+            assert kind in received, f"say here how to see what left through {kind}"
             yield opened, received[kind]
 
 

@@ -1,6 +1,6 @@
 """Amazon SES through SNS: an RSA signature by a certificate of AWS, from a topic that we allow.
 
-A valid AWS signature is anyone's: each account can sign what it likes. So the topic is checked against the
+Every AWS account can make valid signatures of AWS over what it likes. So the topic is checked against the
 operator's list **before** anything is fetched, and both the certificate's and the confirmation's addresses must be
 of ``sns.<region>.amazonaws.com`` in the region of that topic. Nothing else is ever requested.
 """
