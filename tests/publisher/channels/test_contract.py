@@ -21,6 +21,7 @@ from publisher.rendering.templates import packaged_templates
 from publisher.settings.base import Secret
 from publisher.settings.channels import ChannelSettings
 from tests.factories import article
+from tests.fakes import FAKES
 
 PUBLICATION = Publication(id="p", title="The Paper", base_url="https://example.org")
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -62,6 +63,12 @@ def test_kinds_are_the_files_of_the_folder_that_are_not_shared() -> None:
     assert set(kinds()) == files
     assert {"facebook", "x", "reddit", "mastodon", "bluesky", "linkedin", "threads"} <= files
     assert {"telegram", "discord", "slack", "matrix", "webhook"} <= files
+
+
+def test_every_kind_has_a_fake_that_is_found_by_its_name() -> None:
+    assert tuple(FAKES) == kinds()
+    for kind, fake in FAKES.items():
+        assert fake.kind == kind
 
 
 @pytest.mark.parametrize("kind", kinds())

@@ -12,7 +12,7 @@ from publisher.channels import kinds
 from publisher.errors import ChannelError, SettingsError
 from publisher.model import PostStatus
 from publisher.store import posts
-from tests.fakes import FAKES, FakeSlackWebhook
+from tests.fakes import ALL, FAKES
 from tests.publisher.posting.conftest import article
 
 
@@ -25,7 +25,7 @@ def test_a_dry_run_records_the_post_and_sends_nothing(site_of: Any) -> None:
     assert all(fake.calls == [] for fake in site.fakes.values())
 
 
-@pytest.mark.parametrize("fake_of", [*FAKES.values(), FakeSlackWebhook], ids=lambda fake: fake.__name__)
+@pytest.mark.parametrize("fake_of", ALL, ids=lambda fake: fake.__name__)
 def test_a_dry_run_prints_what_is_sent_byte_for_byte(site_of: Any, fake_of: Any) -> None:
     site = site_of(fake_of)
     fake = site.fakes[fake_of.kind]

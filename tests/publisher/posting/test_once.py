@@ -13,11 +13,10 @@ from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.store import channels as channel_rows
 from publisher.store import posts
-from tests.fakes import FAKES, Fake, FakeSlackWebhook
+from tests.fakes import ALL, FAKES, Fake, FakeSlackWebhook
 from tests.publisher.posting.conftest import article
 
 OLD = [article(number) for number in range(500)]
-ALL = [*FAKES.values(), FakeSlackWebhook]
 every = pytest.mark.parametrize("fake_of", ALL, ids=lambda fake: fake.__name__)
 
 
