@@ -170,7 +170,7 @@ class PostStatus(StrEnum):
     RECORDED = "recorded"
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """The same value gives the same bytes, on every machine and with every hash seed."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 

@@ -1,7 +1,7 @@
 """Editions: a number per digest, the articles in order, and the compiled variants as they are sent.
 
-An edition is what one planning decided: the articles that any of its readers gets, and a variant per set of
-articles × language × format. Nobody gets an article twice, because planning moves each reader's cursor in the
+An edition is what one planning decided: the articles that any of its subscribers gets, and a variant per set of
+articles × language × format. Nobody gets an article twice, because planning moves the cursor of each subscription in the
 same transaction (:mod:`publisher.store.planning`).
 """
 
@@ -24,7 +24,7 @@ from publisher.store.tables import article, edition, edition_article, edition_va
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a variant is made of: articles newest first, for readers of one language and format."""
+    """What a variant is made of: articles newest first, for subscribers of one language and format."""
 
     article_ids: tuple[str, ...]
     language: str
@@ -206,7 +206,7 @@ def postpone(tx: Connection, edition_id: int, *, due: float, reason: str) -> Non
 
 
 def composed(tx: Connection, edition_id: int, limit: int | None = None) -> list[str]:
-    """The names of the variants that have bytes; planning numbers them, the one that most readers get first."""
+    """The names of the variants that have bytes; planning numbers them, the one that most subscribers get first."""
     query = select(edition_variant.c.variant).where(
         edition_variant.c.edition_id == edition_id, edition_variant.c.compiled.is_not(None)
     )

@@ -24,7 +24,7 @@ def holds(tx: Connection, lease: Lease) -> bool:
 
 
 def renew(tx: Connection, leases: Sequence[Lease], *, now: float, lease_seconds: float) -> int:
-    """Extend leases; answers how many of them are still held for an edition that is being sent."""
+    """Extend leases; returns how many of them are still held for an edition that is being sent."""
     if not leases:
         return 0
     names = tuple_(chunk.c.id, chunk.c.lease_token).in_([(lease.chunk, lease.token) for lease in leases])

@@ -26,7 +26,7 @@ from publisher.store.dialect import alone, any_of, json_text
 from publisher.store.subscribers import SubscriberStatus
 from publisher.store.tables import article, edition, edition_article, subscriber, subscription
 
-#: Readers of one UPDATE.
+#: Subscriptions of one UPDATE.
 BATCH = 10_000
 
 
@@ -177,7 +177,7 @@ def advance(
     edition_id: int | None = None,
     variant: str = "",
 ) -> int:
-    """Move these readers from ``cursor`` to ``new_cursor``; with an edition, they are its audience for ``variant``.
+    """Move these subscribers from ``cursor`` to ``new_cursor``; with an edition, they are its audience for ``variant``.
 
     :returns: how many moved; fewer than ``subscribers`` when some stood elsewhere.
     """
@@ -219,13 +219,13 @@ def audience(edition_id: int) -> Select[Any]:
 
 
 def skip_to(tx: Connection, digest: str, position: int) -> int:
-    """Every reader of ``digest`` starts no earlier than after ``position``; for the very first edition."""
+    """Every subscriber of ``digest`` starts no earlier than after ``position``; for the very first edition."""
     behind = update(subscription).where(subscription.c.digest == digest, subscription.c.cursor < position)
     return tx.execute(behind.values(cursor=position)).rowcount
 
 
 def furthest(tx: Connection, digest: str) -> int:
-    """The position up to which some reader of ``digest`` has been offered everything; 0 when there is no reader."""
+    """The position up to which some subscriber of ``digest`` has been offered everything; 0 when there is none."""
     query = select(func.coalesce(func.max(subscription.c.cursor), 0)).where(subscription.c.digest == digest)
     return tx.scalar(query) or 0
 

@@ -107,7 +107,7 @@ def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
 
 
 def of_reader(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
-    """``(edition_id, kind, url, first, count)`` of one reader, for their export."""
+    """``(edition_id, kind, url, first, count)`` of one subscriber, for their export."""
     query = (
         select(
             reader_event.c.edition_id,
@@ -129,15 +129,15 @@ def of_reader(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
 
 
 def may_track(tx: Connection, subscriber_id: int) -> bool:
-    """Whether this reader is there and did not decline."""
+    """Whether this subscriber is there and did not decline."""
     return bool(tx.scalar(select(subscriber.c.tracking).where(subscriber.c.id == subscriber_id)))
 
 
 def declined(tx: Connection) -> frozenset[int]:
-    """The ids of all readers who declined."""
+    """The ids of all subscribers who declined."""
     return frozenset(tx.scalars(select(subscriber.c.id).where(~subscriber.c.tracking)))
 
 
 def forget(tx: Connection, subscriber_id: int) -> None:
-    """Nothing more by name about this reader; what was only counted stays."""
+    """Nothing more by name about this subscriber; what was only counted stays."""
     tx.execute(delete(reader_event).where(reader_event.c.subscriber_id == subscriber_id))

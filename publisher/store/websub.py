@@ -302,7 +302,7 @@ def end(tx: Connection, subscription_id: int) -> None:
 
 
 def end_expired(tx: Connection, *, now: float) -> int:
-    """Subscriptions whose lease is over end; answers how many."""
+    """Subscriptions whose lease is over end; returns how many."""
     expired = select(websub_subscription.c.id).where(websub_subscription.c.expires <= now)
     tx.execute(delete(websub_delivery).where(websub_delivery.c.subscription_id.in_(expired)))
     return tx.execute(delete(websub_subscription).where(websub_subscription.c.expires <= now)).rowcount
