@@ -2,7 +2,7 @@
 
 ::
 
-    text ─ python-frontmatter splits ─→ YAML ─ libyaml's events ─→ Scalar | Sequence | Mapping, each with its line
+    text ─ split at the lines of --- ─→ YAML ─ libyaml's events ─→ Scalar | Sequence | Mapping, each with its line
 
 Every scalar stays text: ``1984`` is a tag and ``no`` a country as long as nobody asks for a number or a
 yes-or-no. No tag is ever constructed, aliases are refused (nine of them make a billion items), size, depth
@@ -15,7 +15,6 @@ import re
 from dataclasses import dataclass, field
 
 import yaml
-from frontmatter.default_handlers import YAMLHandler
 
 from publisher.errors import HostileContent, SourceError
 from publisher.lib.text import scrub
@@ -24,6 +23,9 @@ MAX_FRONT_MATTER = 64 * 1024
 MAX_DEPTH = 8
 MAX_NODES = 5_000
 
+#: The line that opens and closes front matter: three hyphens or more.
+_FENCE = re.compile(r"^-{3,}[^\S\n]*$", re.MULTILINE)
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*(?:\n|\Z))*")
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -61,30 +63,25 @@ def split(text: str) -> tuple[Mapping, str, int]:
 
     :raises SourceError: with the line: not closed, not YAML, or not a list of ``key: value``.
     """
-    handler = YAMLHandler()
     stripped = text.lstrip()
-    if not stripped.startswith("---") or not handler.detect(stripped):
+    opening = _FENCE.match(stripped)
+    if opening is None:
         return Mapping(1), text, 1
-    lead = text[: len(text) - len(stripped)].count("\n")
-    try:
-        matter, body = handler.split(stripped)
-    except ValueError:
-        raise SourceError("the front matter is not closed; end it with a line ---", line=lead + 1) from None
+    before = len(text) - len(stripped)
+    first = text.count("\n", 0, before) + 1  # the line of the opening fence
+    closing = _FENCE.search(stripped, opening.end())
+    if closing is None:
+        raise SourceError("the front matter is not closed; end it with a line ---", line=first)
+    matter = stripped[opening.end() : closing.start()]
+    body = _BLANK_LINES.sub("", stripped[closing.end() :], count=1)
     if len(matter) > MAX_FRONT_MATTER:
         reason = (
             f"the front matter is larger than {MAX_FRONT_MATTER // 1024} KB; the article belongs below the second ---"
         )
-        raise HostileContent(reason, line=lead + 1)
+        raise HostileContent(reason, line=first)
     # YAML refuses control characters, and ends lines where no editor does; an article is not set aside for that.
     matter = scrub(_LINE_ENDS.sub(" ", matter))
-    before = handler.FM_BOUNDARY.match(stripped).end()  # type: ignore[union-attr]  # detect() has matched it
-    first = lead + stripped.count("\n", 0, before) + 1
-    # The boundary takes the blank lines around it along, so lines are counted from what is left.
-    return (
-        _load(matter, first),
-        body.lstrip("\n"),
-        lead + stripped[: len(stripped) - len(body.lstrip("\n"))].count("\n") + 1,
-    )
+    return _load(matter, first), body, text.count("\n", 0, len(text) - len(body)) + 1
 
 
 def _load(matter: str, first: int) -> Mapping:
