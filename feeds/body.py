@@ -6,10 +6,9 @@
                  └ no ─→ sanitise_html ─ refused? ─ no ─→ what it gives
                                              └ yes ─→ the words alone
 
-The sources sanitise at the door; this is the second lock, with the same key (:mod:`publisher.lib.sanitise`). Nearly
-every body comes clean, and a look at its tags tells so at a fifth to an eighth of the cost (measured on bodies of 1 to 35 kB). What the door
-would have refused, too large or too deep to be cleaned in bounded time, leaves as its words: the article still
-appears.
+The sources sanitise too; this is the second check, by the same rules (:mod:`publisher.lib.sanitise`). Nearly every body
+comes clean, and looking at its tags costs a fifth to an eighth of sanitising it again (bodies of 1 to 35 kB). What is
+refused there, too large or too deep to be cleaned in bounded time, leaves as its words: the article still appears.
 """
 
 from __future__ import annotations

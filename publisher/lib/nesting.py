@@ -6,8 +6,10 @@
                  └ inside <svg> or <math> the rules differ; where it cannot be told which rules hold, every
                    start tag that is left counts as one more open element
 
-An HTML parser needs time that grows with the square of the depth, and copies formatting elements that were
-never closed into every paragraph that follows. So both are counted before one runs. The count may be too
+An HTML parser needs time that grows with the square of the depth (nh3 0.3: 100,000 open elements take 59 s), and copies
+formatting elements that were never closed into every paragraph that follows (73 kB of ``<p><b>`` become 145 MB in
+28 s). So both are counted before one runs. A counter of start and end tags alone would not do: an end tag in an
+attribute, a comment, a raw text or under another name closes nothing, and would hide any depth. The count may be too
 high for odd markup and is never far too low: an end tag counts only where a browser would surely obey it.
 """
 

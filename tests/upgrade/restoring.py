@@ -21,6 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import MetaData, create_engine, func, select
+
+from publisher.store import migrate
 
 HERE = Path(__file__).parent
 #: Every version whose state is kept.
@@ -90,3 +95,28 @@ def dump_of(database: Path) -> str:
     """The text that :mod:`tests.upgrade.make_site` keeps of a database."""
     with contextlib.closing(sqlite3.connect(database)) as opened:
         return "\n".join(opened.iterdump()) + "\n"
+
+
+def move_to_postgresql(kept: Kept, url: str) -> None:
+    """Fill the empty database at ``url`` with the rows of a kept one, at the revision of migrations that it had."""
+    with contextlib.closing(sqlite3.connect(kept.site / "state" / "masthead.db")) as database:
+        (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with engine.begin() as tx:
+            config.attributes["connection"] = tx
+            command.upgrade(config, revision)
+        with engine.begin() as tx:
+            tables = MetaData()
+            tables.reflect(tx)
+            for table in tables.sorted_tables:
+                rows = kept.rows(table.name) if table.name != "alembic_version" else []
+                if rows:
+                    tx.execute(table.insert(), rows)
+                if rows and "id" in table.c and isinstance(rows[0]["id"], int):
+                    newest = max(row["id"] for row in rows)
+                    tx.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest)))
+    finally:
+        engine.dispose()

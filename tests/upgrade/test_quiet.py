@@ -7,6 +7,7 @@ show and what feeds say of when and what must be as it was.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -21,6 +22,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+from sqlalchemy import select, text
 from starlette.testclient import TestClient
 
 from publisher import delivery, posting
@@ -32,8 +34,9 @@ from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
 from publisher.posting import sending
+from publisher.store.tables import article
 from publisher.web.app import create_app
-from tests.upgrade.restoring import AFTERWARDS, VERSIONS, Kept, dump_of, restore
+from tests.upgrade.restoring import AFTERWARDS, VERSIONS, Kept, dump_of, move_to_postgresql, restore
 
 BASE = "https://slow.example"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -253,9 +256,6 @@ def test_a_post_that_was_waiting_goes_out_once_when_its_window_opens(tick: Tick)
     assert json.loads(sent[0].content)["status"] == waiting["text"]
 
 
-# Rendering changes ----------------------------------------------------------------------------------------------------
-
-
 def another_attribute(document: Document) -> Document:
     return dataclasses.replace(document, html=re.sub(r"<(p|table|ul)>", r'<\1 dir="auto">', document.html) + "<hr>")
 
@@ -394,3 +394,26 @@ def test_an_article_that_is_edited_back_has_a_revision_of_its_own(tick: Tick) ->
 def edit(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("title: Salt and pepper", "title: Salt and pepper, again") + "\nAnd again.\n")
+
+
+@pytest.mark.server
+def test_on_postgresql_another_rendering_moves_nothing_and_an_edit_does(
+    kept: Kept, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = cluster.database()
+    move_to_postgresql(kept, url)
+    monkeypatch.setenv("MASTHEAD_DATABASE__URL", url)
+    known, revisions = known_by(kept), [row["revision"] for row in kept.rows("article")]
+    render_as(monkeypatch, another_attribute)
+    with contextlib.closing(open_site(kept.site, clock=lambda: AFTERWARDS)) as opened:
+        tick = Tick(kept, opened)
+        found = tick.collect()
+        assert (found.new, found.changed, found.withdrawn, found.posts_queued) == ([], [], 0, 0)
+        assert (found.unchanged, found.rendered) == (len(known), len(known))
+        with opened.store.read() as tx:
+            rows = tx.execute(select(article).order_by(article.c.id)).mappings().all()
+            assert tx.scalar(text("SELECT count(*) FROM websub_announcement")) == 0
+        assert [tuple(row[name] for name in KNOWN_BY) for row in rows] == known
+        assert [row["revision"] for row in rows] == revisions
+        edit(kept.site / "articles" / "salt.md")
+        assert [one.title for one in tick.collect().changed] == ["Salt and pepper, again"]
