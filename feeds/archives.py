@@ -13,7 +13,7 @@ oldest article. The newest articles that no page holds yet are fewer than the li
 article can be reached.
 
 An edit rewrites one page under its own name. (Naming pages by content would rename every newer page for one
-edit, as each links to the one before; RFC 5005 readers that know a page do not look at it again either way.)
+edit, as each links to the one before; feed readers that know a page do not look at it again either way.)
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _UNUSUAL = "\xa0\u0338\r"
 
 
 def safe_body(html: str, base_url: str) -> str:
-    """``html`` fit for any reader, its URLs absolute against ``base_url`` (an absolute URL)."""
+    """``html`` fit for any feed reader, its URLs absolute against ``base_url`` (an absolute URL)."""
     if not html:
         return ""
     if is_plainly_clean(html):

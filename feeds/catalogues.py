@@ -108,7 +108,7 @@ def members(
 
 
 def autodiscovery(feeds: Iterable[FeedInfo]) -> tuple[AlternateLink, ...]:
-    """The links that let a browser or reader find ``feeds`` from a page, every format of each."""
+    """The links that let a browser or feed reader find ``feeds`` from a page, every format of each."""
     return tuple(
         AlternateLink(url, form.link_type, f"{feed.title} ({form.label})")
         for feed in feeds

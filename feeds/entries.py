@@ -27,7 +27,7 @@ from publisher.lib.sanitise import safe_url
 from publisher.lib.text import one_line, shorten, strip_tags
 from publisher.model import Article, Author, Enclosure, Image, Publication
 
-#: Longest texts that leave (graphemes): far above what any reader shows, far below what breaks one.
+#: Longest texts that leave (graphemes): far above what any feed reader shows, far below what breaks one.
 TITLE_LIMIT = 500
 SUMMARY_LIMIT = 2_000
 NAME_LIMIT = 200

@@ -26,7 +26,7 @@ def opml_of(publication: Publication, feeds: Iterable[FeedInfo]) -> bytes:
         sub(head, "dateModified", rfc822(updated))
     body = sub(root, "body")
     for feed in feeds:
-        # type is "rss" for every syndication format that a reader can pull (OPML 2.0, "Subscription lists").
+        # type is "rss" for every syndication format that a feed reader can pull (OPML 2.0, "Subscription lists").
         url = next((feed.urls[name] for name, form in formats().items() if form.in_opml and name in feed.urls), "")
         if url:
             sub(

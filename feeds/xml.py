@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape, unescape
-from typing import Any
 
 from lxml import etree
 
@@ -34,17 +33,24 @@ XML = "http://www.w3.org/XML/1998/namespace"
 NAMESPACES = {"atom": ATOM, "content": CONTENT, "dc": DC, "media": MEDIA, "fh": FH}
 NAMESPACES_PODCAST = {**NAMESPACES, "itunes": ITUNES, "podcast": PODCAST}
 
-#: What a reader that takes a plain title for HTML would swallow or change.
+#: What a feed reader that takes a plain title for HTML would swallow or change.
 _LIKE_MARKUP = re.compile(r"<[A-Za-z/!?]|&(?:#\d|#[xX][0-9a-fA-F]|[A-Za-z][A-Za-z0-9]*;)")
 
 
-def sub(parent: Any, name: str, text: str | None = None, /, **attributes: str) -> Any:
+def sub(parent: etree._Element, name: str, text: str | None = None, /, **attributes: str) -> etree._Element:
     """A child element with ``text``; the order of ``attributes`` is the order in the document."""
     child = etree.SubElement(parent, name)
     for key, value in attributes.items():
         child.set(key, value)
     child.text = text
     return child
+
+
+def child(parent: etree._Element, name: str) -> etree._Element:
+    """The first child of this name, where one is always written."""
+    found = parent.find(name)
+    assert found is not None, name
+    return found
 
 
 def rfc3339(moment: datetime) -> str:
@@ -65,7 +71,7 @@ def html_of(text: str) -> str:
 def unambiguous(title: str) -> str:
     """``title`` as it is where text and HTML read the same, else escaped once more.
 
-    RSS never said which of the two a title is and most readers take it for HTML: there ``AT&T`` survives both
+    RSS never said which of the two a title is and most feed readers take it for HTML: there ``AT&T`` survives both
     readings, ``the <em> element`` only when it is escaped.
     """
     return html_of(title) if _LIKE_MARKUP.search(title) else title
@@ -76,7 +82,7 @@ def plain(title: str) -> str:
     return unescape(title) if _LIKE_MARKUP.search(title) else title
 
 
-def parse(document: bytes) -> Any:
+def parse(document: bytes) -> etree._Element:
     """The root of a document; no entity, no network, no limit on size (it is ours)."""
     return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
 
@@ -93,7 +99,7 @@ def links(head: Head, media_type: str) -> Iterator[tuple[str, str, str]]:
         yield "prev-archive", head.prev_archive_url, bare
 
 
-def add_media(element: Any, entry: Entry, *, enclosures: Iterable[Enclosure]) -> None:
+def add_media(element: etree._Element, entry: Entry, *, enclosures: Iterable[Enclosure]) -> None:
     """Media RSS: the lead image with its alternative text, and the enclosures that have no place elsewhere."""
     if entry.image is not None:
         size = {}
@@ -114,7 +120,7 @@ def add_media(element: Any, entry: Entry, *, enclosures: Iterable[Enclosure]) ->
             sub(content, f"{{{MEDIA}}}title", enclosure.title, type="plain")
 
 
-def add_episode(element: Any, entry: Entry) -> None:
+def add_episode(element: etree._Element, entry: Entry) -> None:
     """The itunes elements of one episode."""
     duration = next((each.duration for each in entry.enclosures if each.duration), 0)
     if duration:
@@ -127,7 +133,7 @@ def add_episode(element: Any, entry: Entry) -> None:
     sub(element, f"{{{ITUNES}}}explicit", "true" if entry.explicit else "false")
 
 
-def add_show(element: Any, head: Head) -> None:
+def add_show(element: etree._Element, head: Head) -> None:
     """The itunes and podcast elements of a whole show (podcasters.apple.com, podcastindex.org/namespace/1.0)."""
     sub(element, f"{{{ITUNES}}}author", head.author or head.title)
     sub(element, f"{{{ITUNES}}}type", "episodic")
@@ -143,10 +149,10 @@ def add_show(element: Any, head: Head) -> None:
     sub(element, f"{{{PODCAST}}}medium", "podcast")
 
 
-def lone(element: Any, root: Any) -> bytes:
+def lone(element: etree._Element, root: etree._Element) -> bytes:
     """The bytes of ``element`` as it stands inside ``root``: prefixes used, not declared; ends with LF."""
     root.append(element)
-    etree.cleanup_namespaces(root, keep_ns_prefixes=list(root.nsmap))
+    etree.cleanup_namespaces(root, keep_ns_prefixes=[prefix for prefix in root.nsmap if prefix])
     text = etree.tostring(root, encoding="unicode")
     start = text.index(">") + 1
     return f"{text[start : text.rindex('</')]}\n".encode()

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from html import unescape
-from typing import Any
 
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
@@ -36,12 +35,12 @@ class EntryCompletion:
     def extend_ns(self) -> dict[str, str]:
         return _NAMESPACES
 
-    def extend_atom(self, element: Any) -> None:
+    def extend_atom(self, element: etree._Element) -> None:
         entry = self.entry
         if entry.language:
             element.set(f"{{{XML}}}lang", entry.language)
         _typed_title(element)
-        element.find("updated").text = xml.rfc3339(entry.updated)
+        xml.child(element, "updated").text = xml.rfc3339(entry.updated)
         sub(element, "published", xml.rfc3339(entry.published))
         for link in element.findall("link"):
             element.remove(link)
@@ -67,10 +66,10 @@ class HeadCompletion:
     def extend_ns(self) -> dict[str, str]:
         return _NAMESPACES_PODCAST if self.head.podcast else _NAMESPACES
 
-    def extend_atom(self, feed: Any) -> None:
+    def extend_atom(self, feed: etree._Element) -> None:
         head = self.head
         _typed_title(feed)
-        feed.find("updated").text = xml.rfc3339(head.updated)
+        xml.child(feed, "updated").text = xml.rfc3339(head.updated)
         for rel, href, media_type in (("alternate", head.home_url, "text/html"), *xml.links(head, Format.media_type)):
             attributes = {"rel": rel, "href": href} | ({"type": media_type} if media_type else {})
             sub(feed, "link", **attributes)
@@ -80,10 +79,10 @@ class HeadCompletion:
             xml.add_show(feed, head)
 
 
-def _typed_title(element: Any) -> None:
+def _typed_title(element: etree._Element) -> None:
     """Plain text where it cannot be mistaken for markup; escaped HTML, and said so, where it could."""
-    title = element.find("title")
-    escaped = xml.unambiguous(title.text)
+    title = xml.child(element, "title")
+    escaped = xml.unambiguous(title.text or "")
     title.set("type", "text" if escaped == title.text else "html")
     title.text = escaped
 
@@ -174,7 +173,7 @@ class Format(BaseFormat):
         ]
 
 
-def _read_title(element: Any) -> str:
-    title = element.find(f"{{{ATOM}}}title")
+def _read_title(element: etree._Element) -> str:
+    title = xml.child(element, f"{{{ATOM}}}title")
     text = title.text or ""
     return unescape(text) if title.get("type") == "html" else text

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from feeds.entries import Entry
 from feeds.formats._base import BaseFormat, Glance, Head, Pieces
@@ -28,7 +27,7 @@ class Format(BaseFormat):
     in_opml = True
 
     def entry(self, entry: Entry) -> bytes:
-        item: dict[str, Any] = {
+        item: dict[str, object] = {
             "id": entry.id,
             "url": entry.url,
             "title": entry.title,
@@ -51,7 +50,7 @@ class Format(BaseFormat):
         return _dump(item) + b"\n"
 
     def document(self, head: Head, entries: Sequence[bytes]) -> bytes:
-        top: dict[str, Any] = {
+        top: dict[str, object] = {
             "version": "https://jsonfeed.org/version/1.1",
             "title": head.title,
             "home_page_url": head.home_url,
@@ -69,13 +68,14 @@ class Format(BaseFormat):
         if head.prev_archive_url:
             # JSON Feed pages towards older items, which is what prev-archive means (RFC 5005 §4).
             top["next_url"] = head.prev_archive_url
-        top["_masthead"] = {"id": head.id, "updated": rfc3339(head.updated), "archive": head.archive}
+        ours: dict[str, object] = {"id": head.id, "updated": rfc3339(head.updated), "archive": head.archive}
+        top["_masthead"] = ours
         if head.archive:
-            top["_masthead"]["current_url"] = head.current_url
+            ours["current_url"] = head.current_url
         if head.copyright:
-            top["_masthead"]["rights"] = head.copyright
+            ours["rights"] = head.copyright
         if head.podcast:
-            top["_masthead"]["podcast_guid"] = head.guid
+            ours["podcast_guid"] = head.guid
         start = _dump(top)[:-1] + b"," + _OPEN
         return self.join(Pieces(start, list(entries), _CLOSE))
 
@@ -106,8 +106,8 @@ def _author(author: Author) -> dict[str, str]:
     return {"name": author.name} | ({"url": author.url} if author.url else {})
 
 
-def _attachment(enclosure: Enclosure) -> dict[str, Any]:
-    values: dict[str, Any] = {"url": enclosure.url, "mime_type": enclosure.media_type}
+def _attachment(enclosure: Enclosure) -> dict[str, object]:
+    values: dict[str, object] = {"url": enclosure.url, "mime_type": enclosure.media_type}
     if enclosure.title:
         values["title"] = enclosure.title
     # Unknown is left out: a 0 would say that the file is empty.
@@ -118,5 +118,5 @@ def _attachment(enclosure: Enclosure) -> dict[str, Any]:
     return values
 
 
-def _dump(value: dict[str, Any]) -> bytes:
+def _dump(value: dict[str, object]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,7 +12,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html import unescape
-from typing import Any
 
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
@@ -32,11 +31,11 @@ class EntryCompletion:
     def extend_ns(self) -> dict[str, str]:
         return xml.NAMESPACES
 
-    def extend_rss(self, item: Any) -> None:
+    def extend_rss(self, item: etree._Element) -> None:
         entry = self.entry
-        title = item.find("title")
+        title = xml.child(item, "title")
         title.text = xml.unambiguous(entry.title)
-        description = item.find("description")
+        description = xml.child(item, "description")
         description.text = xml.html_of(entry.summary)
         if entry.body:
             sub(item, f"{{{CONTENT}}}encoded", entry.body)
@@ -60,7 +59,7 @@ class HeadCompletion:
     def extend_ns(self) -> dict[str, str]:
         return xml.NAMESPACES_PODCAST if self.head.podcast else xml.NAMESPACES
 
-    def extend_rss(self, root: Any) -> None:
+    def extend_rss(self, root: etree._Element) -> None:
         head = self.head
         channel = root[0]
         for rel, href, media_type in xml.links(head, Format.media_type):

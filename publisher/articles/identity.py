@@ -187,7 +187,7 @@ def build_article(
 
 
 def _text(article: Article) -> tuple[object, ...]:
-    """What a reader calls the article; a new share target or a moved site is no update of it."""
+    """What people see of the article; a new share target or a moved site is no update of it."""
     return (article.title, article.summary, article.html, article.authors, article.image, article.enclosures)
 
 

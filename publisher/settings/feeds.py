@@ -18,13 +18,13 @@ class FeedSettings(Table):
     formats: tuple[Name, ...] = Field(
         default=("rss", "atom", "json"), description="Formats that are built: file names of feeds/formats."
     )
-    ttl: int = Field(default=60, ge=1, le=10080, description="Minutes a reader may wait between polls.")
+    ttl: int = Field(default=60, ge=1, le=10080, description="Minutes a feed reader may wait between polls.")
     downloads_per_minute: int = Field(
         default=30, ge=0, description="Whole downloads of one feed by one program at one address; 0: no limit."
     )
     moved: dict[str, str] = Field(
         default_factory=dict,
-        description='Feeds that moved, answered 301: old path = new path or URL, as "/rss.xml" = "/feed.rss".',
+        description='Feeds that moved (301): old path = new path or URL, as "/rss.xml" = "/feed.rss".',
     )
 
     @field_validator("moved")

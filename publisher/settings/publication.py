@@ -44,7 +44,7 @@ class PublicationSettings(Table):
     id: str = Field(
         default="", description="A permanent URI; keeps every feed id when base_url changes. Default: base_url."
     )
-    title: str = Field(min_length=1, description="What readers see everywhere.")
+    title: str = Field(min_length=1, description="The name that people see everywhere.")
     base_url: BaseUrl = Field(description="Where the public pages are reached.")
     description: str = Field(default="", description="One sentence under the title.")
     language: Language = Field(default="en", description="BCP 47 tag of the articles.")
