@@ -1,8 +1,8 @@
 """Editions: a number per digest, the articles in order, and the compiled variants as they are sent.
 
 An edition is what one planning decided: the articles that any of its subscribers gets, and a variant per set of
-articles × language × format. Nobody gets an article twice, because planning moves the cursor of each subscription in the
-same transaction (:mod:`publisher.store.planning`).
+articles × language × format. Nobody gets an article twice, because planning moves the cursor of each subscription in
+the same transaction (:mod:`publisher.store.planning`).
 """
 
 from __future__ import annotations
