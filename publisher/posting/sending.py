@@ -49,12 +49,12 @@ from publisher.store.posts import PostChanges, PostRow
 
 log = logging.getLogger("publisher.posting")
 
-#: Seconds for which a channel is held; every claim renews it. Longer than any one post can take.
-LEASE = 300.0
+#: How long a channel is held; every claim renews it. Longer than any one post can take.
+LEASE_SECONDS = 300.0
 #: A post whose preparation (uploads) has taken longer is put off rather than published near the lease's end.
-PREPARE = 90.0
-#: Seconds after which one call takes no further post; the next tick goes on.
-PATIENCE = 60.0
+PREPARE_SECONDS = 90.0
+#: After this one call takes no further post; the next tick goes on.
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ def send_channel(
     token = secrets.token_hex(16)
     with store.begin() as tx:
         now = clock().timestamp()
-        if not channel_rows.take(tx, name, token, now, now + LEASE):
+        if not channel_rows.take(tx, name, token, now, now + LEASE_SECONDS):
             return SendReport()
     try:
         with open_client(settings.net.allow_private) as http:
@@ -195,7 +195,7 @@ class _Sender:
             )
         self.channel.recall(self.memory)
         started = time.monotonic()
-        while time.monotonic() - started < PATIENCE and self._one():
+        while time.monotonic() - started < PATIENCE_SECONDS and self._one():
             pass
         return self.report
 
@@ -206,7 +206,7 @@ class _Sender:
         """Do the next thing there is to do; ``False`` when there is none, or the channel has to wait."""
         now = self._now()
         with self.store.begin() as tx:
-            if not channel_rows.keep(tx, self.table.name, self.token, now + LEASE):
+            if not channel_rows.keep(tx, self.table.name, self.token, now + LEASE_SECONDS):
                 return False
             state = channel_rows.get(tx, self.table.name)
             if state is None or (self.only is None and (state.paused or (state.wait_until or 0) > now)):
@@ -276,7 +276,7 @@ class _Sender:
     def _publish(self, row: PostRow) -> bool:
         try:
             line, draft = self._line(row), self._draft(row)
-            line.until = self.clock() + timedelta(seconds=PREPARE)
+            line.until = self.clock() + timedelta(seconds=PREPARE_SECONDS)
             self.channel.learn(line)
             draft = self._refit(row, draft)
             draft = add_pictures(draft, row, self.channel, self.table, line, self.fetch)
