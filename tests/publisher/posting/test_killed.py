@@ -12,7 +12,7 @@ from typing import Any
 
 from publisher.channels import load
 from publisher.model import PostStatus
-from publisher.posting.sending import LEASE
+from publisher.posting.sending import LEASE_SECONDS
 from tests.fakes import FAKES
 from tests.publisher.posting.conftest import article
 
@@ -52,7 +52,7 @@ def test_a_process_killed_between_send_and_commit_posts_nothing_twice(site_of: A
     assert {site.row(name).status for name in FAKES} == {PostStatus.SENDING}
     site.send()  # nobody takes over while the dead process might still live
     assert {site.row(name).status for name in FAKES} == {PostStatus.SENDING}
-    site.clock.advance(LEASE + 1)
+    site.clock.advance(LEASE_SECONDS + 1)
     site.settle()
     for name, fake in site.fakes.items():
         assert len(fake.holds) == 1, name
