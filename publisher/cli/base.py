@@ -26,9 +26,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 
 @contextmanager
-def opened(directory: Path) -> Iterator[Site]:
-    """The site of a directory, closed afterwards."""
-    site = open_site(directory)
+def opened(directory: Path, *, members: bool = True) -> Iterator[Site]:
+    """The site of a directory, closed afterwards; see :func:`publisher.pipeline.site.open_site`."""
+    site = open_site(directory, members=members)
     try:
         yield site
     finally:

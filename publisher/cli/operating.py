@@ -31,7 +31,7 @@ def status(
     limit: Annotated[int, typer.Option(help="How many editions.", min=1, max=1000)] = 10,
 ) -> None:
     """How the editions are getting on: progress, rate, time left, deferrals by domain."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         if json:
             print_json([_as_dict(one) for one in standings(site, limit=limit)])
             return
@@ -108,7 +108,7 @@ def _as_dict(one: EditionStanding) -> dict[str, Any]:
 
 def audit(directory: SiteOption = HERE, json: JsonOption = False) -> None:
     """Count every delivery and check the account of every edition; exit 1 when one does not balance."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         names = {one.id: one.name for one in standings(site, limit=1_000_000)}
         audits = delivery.audit_all(site.store)
     wrong = [one for one in audits if one.problems or not one.account.balanced]
@@ -148,7 +148,7 @@ def audit(directory: SiteOption = HERE, json: JsonOption = False) -> None:
 
 def pause(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Stop sending an edition for now; acts within two seconds."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         one = find_edition(site, edition)
         act(site, one, "pause")
         console.print(f"{one.name} paused")
@@ -156,7 +156,7 @@ def pause(edition: EditionArgument, directory: SiteOption = HERE) -> None:
 
 def resume(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Go on sending a paused edition."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         one = find_edition(site, edition)
         act(site, one, "resume")
         console.print(f"{one.name} goes on")
@@ -168,7 +168,7 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Send no more of an edition, ever. What has left has left."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         one = find_edition(site, edition)
         pending = one.watched.account.pending
         if not yes:
@@ -179,7 +179,7 @@ def cancel(
 
 def retry(edition: EditionArgument, directory: SiteOption = HERE) -> None:
     """Try every failed delivery of an edition once more."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         one = find_edition(site, edition)
         console.print(f"{one.name}: {act(site, one, 'retry')} are tried again")
 
@@ -195,7 +195,7 @@ def doubts(
     json: JsonOption = False,
 ) -> None:
     """List the messages whose fate is unknown, or settle them by hand."""
-    with opened(directory) as site:
+    with opened(directory, members=False) as site:
         one = find_edition(site, edition)
         rows = [row for row in in_doubt(site, one.id, limit=MAX_DOUBTS) if not only or row[0] in only]
         if settle_as:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import idna
 import regex
-from email_validator import EmailNotValidError, validate_email
 
 from publisher.errors import BadAddress
 
@@ -133,6 +132,8 @@ def _parse_slowly(text: str) -> Address:
     if len(text) > 4 * MAX_ADDRESS:
         raise BadAddress(f"longer than {MAX_ADDRESS} characters")
     folded = unicodedata.normalize("NFKC", text).strip(" ")
+    from email_validator import EmailNotValidError, validate_email  # late: nearly every address is plain
+
     try:
         checked = validate_email(
             folded, check_deliverability=False, globally_deliverable=False, allow_smtputf8=True, strict=True

@@ -17,7 +17,7 @@ from publisher.store import Tx, deliveries
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Progress as Watched
 from publisher.store.states import State
-from publisher.subscribers.feedback import ComplaintRate, complaint_rate
+from publisher.subscribers.complaints import ComplaintRate, complaint_rate
 
 Action = Literal["pause", "resume", "cancel", "retry"]
 #: The states an edition is in when this may be done with it.

@@ -13,12 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from feeds.formats import check_formats
-from publisher.articles.sources import check_sources
-from publisher.channels.share_links import check_targets
 from publisher.errors import SiteError
-from publisher.mail.check import check_mail
-from publisher.posting import check_channels
 from publisher.settings import Settings, load_settings
 from publisher.store import Store, open_store
 
@@ -53,19 +48,19 @@ class Site:
         self.store.close()
 
 
-def open_site(directory: Path, *, clock: Callable[[], float] = time.time) -> Site:
+def open_site(directory: Path, *, clock: Callable[[], float] = time.time, members: bool = True) -> Site:
     """Open the site directory.
 
+    :param members: whether the kinds and options that the settings name are looked up; needed by whoever uses them.
     :raises SettingsError: ``publication.toml`` is missing or wrong, or names what is not there.
     :raises SiteError: ``state/`` cannot be written.
     :raises StoreError: the database cannot be opened.
     """
     settings = load_settings(directory)
-    check_targets(settings.publication.share_targets)
-    check_formats(settings.feed, settings.feeds)
-    check_sources(settings.sources, settings.directory, settings.publication)
-    check_channels(settings)
-    check_mail(settings)
+    if members:
+        from publisher.pipeline.checks import check_members
+
+        check_members(settings)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
         probe = settings.state / ".writable"

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.delivery import pause, wait_until_clear
@@ -30,13 +29,12 @@ from publisher.mail.transport import Cause
 from publisher.settings import Settings
 from publisher.store import Store, Tx, deliveries, reports, states, subscribers
 from publisher.subscribers import leaving
+from publisher.subscribers.complaints import complaint_rate
 
 DEAD_DAYS = 2
 SOFT_EDITIONS = 4
 SOFT_SPAN_SECONDS = 14 * 86_400.0
 SOFT_WINDOW_SECONDS = 60 * 86_400.0
-#: A single complaint never stops an edition, however small its audience.
-FEWEST_TO_STOP = 2
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +48,6 @@ class Effect(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-@dataclass(frozen=True, slots=True)
-class ComplaintRate:
-    """Complaints ÷ delivered of one edition; ``level`` is empty, ``warn`` or ``stop``."""
-
-    complaints: int = 0
-    delivered: int = 0
-    rate: float = 0.0
-    level: str = ""
-
-
-NO_COMPLAINTS = ComplaintRate()
-
-
 def enough_bounces(cause: Cause, bounces: Sequence[tuple[int, float]]) -> bool:
     """Whether these bounces of one cause, as ``(edition, UTC epoch seconds)``, suppress; pure."""
     if cause is Cause.DEAD:
@@ -72,21 +57,6 @@ def enough_bounces(cause: Cause, bounces: Sequence[tuple[int, float]]) -> bool:
         editions = {edition for edition, _ in bounces}
         return len(editions) >= SOFT_EDITIONS and max(times) - min(times) >= SOFT_SPAN_SECONDS
     return False
-
-
-def rate_of(complaints: int, delivered: int, *, warn: float, stop: float) -> ComplaintRate:
-    """The rate and whether it is one to warn of or to stop at; pure."""
-    rate = complaints / delivered if delivered else 0.0
-    level = "stop" if rate >= stop and complaints >= FEWEST_TO_STOP else "warn" if rate >= warn and complaints else ""
-    return ComplaintRate(complaints, delivered, rate, level)
-
-
-def complaint_rate(tx: Tx, settings: Settings, edition_id: int) -> ComplaintRate:
-    """The complaint rate of an edition by now; for the desk."""
-    limits = settings.feedback
-    delivered = deliveries.account(tx, edition_id).sent
-    found = reports.complaints(tx, edition_id)
-    return rate_of(found, delivered, warn=limits.warn_complaints, stop=limits.stop_complaints)
 
 
 def record(store: Store, settings: Settings, report: Report, *, now: float) -> Effect:

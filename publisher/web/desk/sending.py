@@ -29,7 +29,7 @@ from publisher.pipeline.operating import Action, EditionStanding, standing
 from publisher.store import deliveries, editions, tracking
 from publisher.store.deliveries import Account
 from publisher.store.states import State
-from publisher.subscribers.feedback import ComplaintRate
+from publisher.subscribers.complaints import ComplaintRate
 from publisher.web.frame import problems
 from publisher.web.frame.access import DESK
 from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of

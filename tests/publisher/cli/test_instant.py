@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from publisher.cli.main import COMMANDS
+from tests import factories
 
 HEAVY = {"alembic", "celery", "feedgen", "httpx", "jinja2", "lxml", "markdown_it", "nh3", "premailer", "pydantic"}
 HEAVY |= {"PIL", "rich", "sqlalchemy", "starlette", "uvicorn"}
@@ -35,6 +36,14 @@ def test_version_and_help_load_little_more_than_typer(arguments):
     assert not HEAVY & loaded
     more = loaded - modules_of("import typer")
     assert len(more) <= 25, sorted(more)
+
+
+def test_status_loads_nothing_that_reads_articles_renders_or_speaks_to_the_world(tmp_path):
+    site = factories.write_site(tmp_path)
+    loaded = modules_of(running("status", "--site", str(site)))  # the first makes the database
+    loaded = modules_of(running("status", "--site", str(site)))
+    assert "publisher.pipeline.operating" in loaded
+    assert not (HEAVY - {"pydantic", "rich", "sqlalchemy"}) & loaded
 
 
 @pytest.mark.parametrize("name", COMMANDS)

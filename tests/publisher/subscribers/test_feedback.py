@@ -15,7 +15,8 @@ from publisher.store.states import State
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
 from publisher.store.tables import chunk, delivery, edition
 from publisher.subscribers import feedback
-from publisher.subscribers.feedback import Effect, enough_bounces, rate_of, record
+from publisher.subscribers.complaints import rate_of
+from publisher.subscribers.feedback import Effect, enough_bounces, record
 from publisher.subscribers.mailbox import drain_mailbox, take_mail
 from publisher.subscribers.personal_links import keyring_of
 from tests import factories

@@ -170,7 +170,7 @@ def test_opens_and_clicks_are_counted_for_people_and_scanners_apart(near, store,
 
 
 def test_complaints_are_said_in_per_cent_with_how_bad_that_is():
-    from publisher.subscribers.feedback import rate_of
+    from publisher.subscribers.complaints import rate_of
     from publisher.web.desk.sending import complaint_view
 
     view = complaint_view(rate_of(2, 1000, warn=0.001, stop=0.003))
