@@ -16,7 +16,7 @@ from publisher.digests.composing import Recipient, compose
 from publisher.mail.dkim import Key, Signer
 from publisher.model import Article, Author, Edition
 from publisher.rendering.digest_values import Shown, article_body, digest_values
-from publisher.rendering.digests import READER_FIELDS
+from publisher.rendering.digests import SUBSCRIBER_FIELDS
 from publisher.rendering.inlining import inline
 from publisher.rendering.languages import speech_for
 from publisher.rendering.templates import environment, render
@@ -70,7 +70,7 @@ def source(edition: Edition, number: int = 0) -> str:
     site = settings()
     frame = speech_for("en")
     bodies = {item.id: article_body(item) for item in edition.articles}
-    reader = {name: f"https://slow.example/{name}/{number}" for name in READER_FIELDS}
+    reader = {name: f"https://slow.example/{name}/{number}" for name in SUBSCRIBER_FIELDS}
     shown = [Shown(item) for item in edition.articles]
     values = digest_values(edition, site, site.digests[0], frame, bodies, shown, share_links={}, reader=reader)
     return render(environment(), "email/letter/body.html", values)

@@ -166,7 +166,7 @@ def _fit_image(element: html.HtmlElement, column: int, base_url: str) -> None:
         return
     width, height = _pixels(element.get("width")), _pixels(element.get("height"))
     if 1 <= width <= 2 or 1 <= height <= 2:
-        _remove(element)  # a counting pixel: it shows nothing and tells on the reader
+        _remove(element)  # a counting pixel: it shows nothing and reports who opened the mail
         return
     shown, scaled = fitted(width, height, column)
     alt = element.get("alt", "")

@@ -11,8 +11,8 @@ lists and dicts. Article text is a value; nothing in it is ever read as a templa
     edition      title headline number date
     articles     [{title url section standfirst html text authors byline date minutes image share related …}]
     omitted      how many articles only the web has
-    reader       name greeting address unsubscribe_url preferences_url web_url reason      (sentinels)
-    words        the frame's words in the reader's language (publisher/rendering/languages.py)
+    subscriber   name greeting address unsubscribe_url preferences_url web_url reason      (sentinels; also as reader)
+    words        the frame's words in the subscriber's language (publisher/rendering/words.py)
     light, dark  colours: ground panel rule text muted accent link on_accent
     design       logo logo_dark logo_width font_body font_heading
     language, direction, preheader, content
@@ -65,13 +65,13 @@ def digest_values(
     shown: Sequence[Shown],
     *,
     share_links: ShareLinks,
-    reader: Mapping[str, str],
+    subscriber: Mapping[str, str],
 ) -> dict[str, Any]:
     """The values for one rendering.
 
     :param bodies: by article id, as :func:`article_body` made them.
     :param share_links: by article id, ``(label, url)`` of each of its targets.
-    :param reader: the sentinel of each personal value.
+    :param subscriber: the sentinel of each personal value.
     """
     p, design = settings.publication, settings.design
     zone = ZoneInfo(p.timezone)
@@ -101,7 +101,8 @@ def digest_values(
         },
         "articles": items,
         "omitted": len(edition.articles) - len(shown),
-        "reader": dict(reader),
+        "subscriber": dict(subscriber),
+        "reader": dict(subscriber),  # its name until 0.1, which templates of a site may use
         "words": words,
         "light": palette(design.ground, design.ink, design.accent),
         "dark": palette(design.ground_dark, design.ink_dark, design.accent_dark),

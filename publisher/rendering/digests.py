@@ -40,12 +40,12 @@ WARN_HTML = round(MAX_HTML * CLOSE)
 
 __all__ = ["MAX_HTML", "WARN_HTML", "FitReport", "RenderedDigest", "render_digest"]
 
-READER_FIELDS = ("name", "greeting", "address", "unsubscribe_url", "preferences_url", "web_url", "reason")
+SUBSCRIBER_FIELDS = ("name", "greeting", "address", "unsubscribe_url", "preferences_url", "web_url", "reason")
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedDigest:
-    """``sentinels`` gives the reader's field that each sentinel in the parts stands for."""
+    """``sentinels`` gives the subscriber's field that each sentinel in the parts stands for."""
 
     subject: str
     html: str
@@ -80,26 +80,26 @@ def render_digest(
         raise CompositionRefused("the edition has no articles")
     speech = speech_for(language, settings.publication.language, settings.directory)
     prefix = "zq" + (nonce or secrets.token_hex(8))
-    reader = {name: f"{prefix}{index:02d}" for index, name in enumerate(READER_FIELDS)}
+    subscriber = {name: f"{prefix}{index:02d}" for index, name in enumerate(SUBSCRIBER_FIELDS)}
     bodies = {article.id: article_body(article) for article in edition.articles}
     renderer = _renderer(settings, digest.template)
 
     def values(shown: Sequence[Shown], bodies: Mapping[str, ArticleBody]) -> dict[str, object]:
         return digest_values(
-            edition, settings, digest, speech, bodies, shown, share_links=share_links or {}, reader=reader
+            edition, settings, digest, speech, bodies, shown, share_links=share_links or {}, subscriber=subscriber
         )
 
     def attempt(shown: Sequence[Shown]) -> Parts:
         given = values(shown, bodies)
-        _refuse_forged(given, prefix, reader)
+        _refuse_forged(given, prefix, subscriber)
         subject, html, text = renderer(given)
         for part in (subject, html, text):
-            _check_sentinels(part, prefix, reader)
+            _check_sentinels(part, prefix, subscriber)
         if text_only:
             return Parts(subject, "", text)
         if len(html.encode("utf-8")) > MAX_HTML * 2:
             return Parts(subject, html, text)  # cannot fit: inlining only adds
-        inlined = inline(html, marks=reader.values())
+        inlined = inline(html, marks=subscriber.values())
         return Parts(subject, finish(inlined) if finish else inlined, text)
 
     def shows_bodies() -> bool:
@@ -115,7 +115,7 @@ def render_digest(
         room=PERSONAL,
         shows_bodies=shows_bodies,
     )
-    sentinels = {mark: name for name, mark in reader.items()}
+    sentinels = {mark: name for name, mark in subscriber.items()}
     return RenderedDigest(parts.subject, parts.html, parts.text, sentinels, speech, report)
 
 
@@ -137,19 +137,19 @@ def _three(parts: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _tidy(text: str) -> str:
-    # Blank lines come and go with what an article has; the reader sees one at a time.
+    # Blank lines come and go with what an article has; one is shown at a time.
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
 
 
-def _refuse_forged(values: dict[str, object], prefix: str, reader: dict[str, str]) -> None:
-    if prefix in repr({**values, "reader": None}).lower():
+def _refuse_forged(values: dict[str, object], prefix: str, subscriber: dict[str, str]) -> None:
+    if prefix in repr({**values, "subscriber": None, "reader": None}).lower():
         raise CompositionRefused("an article holds this edition's secret mark; compose the edition again")
 
 
-def _check_sentinels(part: str, prefix: str, reader: dict[str, str]) -> None:
-    whole = sum(part.count(mark) for mark in reader.values())
+def _check_sentinels(part: str, prefix: str, subscriber: dict[str, str]) -> None:
+    whole = sum(part.count(mark) for mark in subscriber.values())
     if len(re.findall(prefix, part, re.IGNORECASE)) != whole:
         raise CompositionRefused(
-            "the template changes a personal value with a filter; values of reader are put in after rendering"
+            "the template changes a personal value with a filter; values of subscriber are put in after rendering"
         )

@@ -30,7 +30,7 @@ CLOSE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The three parts of a digest, rendered; ``html`` is empty for readers of plain text."""
+    """The three parts of a digest, rendered; ``html`` is empty where plain text was asked for."""
 
     subject: str
     html: str

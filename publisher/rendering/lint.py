@@ -1,8 +1,8 @@
-"""What mail clients will not show, found in a template before a reader finds it: file, line, reason.
+"""What mail clients will not show, found in a template before a subscriber finds it: file, line, reason.
 
 The table below is our own, drawn up from what caniemail.com records for each feature (its pages are named by the
 feature) and from measurements with premailer. A finding is an *error* where something would be lost or broken for
-many readers, a *warning* where a few clients show less.
+many subscribers, a *warning* where a few clients show less.
 """
 
 from __future__ import annotations
@@ -247,8 +247,10 @@ def _check_whole(template: str, sources: dict[str, str]) -> Iterator[Finding]:
         if name not in sources:
             continue
         reached = _reached(name, sources)
-        if "reader.unsubscribe_url" not in reached:
-            yield Finding(name, 1, "error", "no unsubscribe link; write {{ reader.unsubscribe_url }} into the footer")
+        if not any(f"{name}.unsubscribe_url" in reached for name in ("subscriber", "reader")):
+            yield Finding(
+                name, 1, "error", "no unsubscribe link; write {{ subscriber.unsubscribe_url }} into the footer"
+            )
         if part == "body.html":
             for needed, message in (
                 ('name="color-scheme"', "no color-scheme meta: the dark colours are not used by Apple Mail"),

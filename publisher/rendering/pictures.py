@@ -39,7 +39,7 @@ _ROOT_SCHEME = re.compile(r"(?<!-)color-scheme\s*:\s*light dark", re.IGNORECASE)
 
 
 def in_scheme(html: str, scheme: Scheme) -> str:
-    """``html`` as a reader with that scheme sees it, whatever the browser's own is."""
+    """``html`` as it is seen with that scheme, whatever the browser's own is."""
     condition = "(min-width: 0px)" if scheme == "dark" else "(max-width: 0px)"
     # The meta element asks for it too, and Chromium would follow the machine's own scheme there.
     html = re.sub(r'(<meta name="color-scheme" content=")light dark(")', rf"\g<1>{scheme}\g<2>", html)

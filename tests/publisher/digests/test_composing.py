@@ -237,9 +237,9 @@ def test_a_name_of_the_other_writing_direction_is_kept_apart_from_the_words_arou
 
 def test_the_two_rooms_mean_the_same_personal_values():
     from publisher.mail.personal import FIELDS
-    from publisher.rendering.digests import READER_FIELDS
+    from publisher.rendering.digests import SUBSCRIBER_FIELDS
 
-    assert (*READER_FIELDS, "mark") == FIELDS  # the mark is put in by what rewrites the links
+    assert (*SUBSCRIBER_FIELDS, "mark") == FIELDS  # the mark is put in by what rewrites the links
 
 
 def test_an_internationalised_local_part_stands_in_to_as_it_is_and_nothing_else_leaves_ascii(composition):

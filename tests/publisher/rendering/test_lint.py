@@ -115,7 +115,7 @@ def test_a_template_that_does_not_exist_is_an_error():
 def test_the_page_for_template_authors_names_every_value():
 
     from publisher.rendering.digest_values import Shown, article_body, digest_values
-    from publisher.rendering.digests import READER_FIELDS
+    from publisher.rendering.digests import SUBSCRIBER_FIELDS
     from publisher.rendering.languages import speech_for
     from publisher.rendering.templates import packaged_templates
     from tests.golden_editions import golden_editions
@@ -130,11 +130,11 @@ def test_the_page_for_template_authors_names_every_value():
         {article.id: article_body(article) for article in edition.articles},
         [Shown(article) for article in edition.articles],
         share_links={edition.articles[0].id: [("X", "https://x.example")]},
-        reader=dict.fromkeys(READER_FIELDS, "x"),
+        subscriber=dict.fromkeys(SUBSCRIBER_FIELDS, "x"),
     )
     page = (packaged_templates() / "email" / "README.md").read_text(encoding="utf-8")
     first = values["articles"][0]
-    inner = [values[key] for key in ("publication", "sender", "digest", "edition", "reader", "light", "design")]
+    inner = [values[key] for key in ("publication", "sender", "digest", "edition", "subscriber", "light", "design")]
     inner += [first, first["image"], first["share"][0], first["related"][0], first["enclosures"][0]]
     for name in [*values, *(key for item in inner for key in item)]:
         assert f"`{name}`" in page, name
