@@ -39,6 +39,28 @@ def test_an_article_is_new_then_unchanged_then_changed(store):
         assert articles.by_id(tx, first.id).title == "Better"
 
 
+@pytest.mark.parametrize(
+    ("source", "title", "edited", "change"),
+    [
+        ("1:a", "Title 1", True, "unchanged"),
+        ("1:b", "Title 1", True, "unchanged"),
+        ("1:a", "Other", False, "rendered"),
+        ("1:b", "Other", True, "changed"),
+    ],
+)
+def test_the_revision_moves_only_with_an_edit(store, source, title, edited, change):
+    with store.begin() as tx:
+        articles.save(tx, an_article(title="Title 1"), source_path="a", now=NOW, source="1:a")
+        before = articles.revision_of(tx, "article-1")
+        now = an_article(title=title)
+        assert articles.save(tx, now, source_path="a", now=NOW + 1, source=source, edited=edited) == change
+        assert (articles.revision_of(tx, "article-1") != before) is (change == "changed")
+        assert articles.by_id(tx, "article-1").title == title
+        assert [known.source for known in articles.known(tx)] == [source]
+        assert articles.revisions(tx) == {"article-1": articles.revision_of(tx, "article-1")}
+        assert articles.revision_of(tx, "nobody") == ""
+
+
 def test_a_file_that_moved_is_remembered_where_it_is_now(store):
     with store.begin() as tx:
         articles.save(tx, an_article(), source_path="articles/a.md", now=NOW)
