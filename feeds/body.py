@@ -21,7 +21,7 @@ from publisher.lib.sanitise import sanitise_html
 from publisher.lib.text import scrub, strip_tags
 
 #: Characters that are looked at, and that leave, where only the words of a body can be given.
-MOST_READ, MOST_KEPT = 512 * 1024, 64 * 1024
+MAX_READ, MAX_KEPT = 512 * 1024, 64 * 1024
 
 _VOID = frozenset(("br", "hr", "img", "wbr"))
 _PHRASING = frozenset("a abbr b br cite code em i img kbd q s samp small strong sub sup u var wbr".split())  # noqa: SIM905
@@ -51,7 +51,7 @@ def safe_body(html: str, base_url: str) -> str:
     try:
         return sanitise_html(html, base_url=base_url).strip()
     except HostileContent:
-        words = strip_tags(html[:MOST_READ])[:MOST_KEPT]
+        words = strip_tags(html[:MAX_READ])[:MAX_KEPT]
         return f"<p>{escape(words, quote=False)}</p>" if words else ""
 
 

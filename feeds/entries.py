@@ -28,10 +28,10 @@ from publisher.lib.text import one_line, shorten, strip_tags
 from publisher.model import Article, Author, Enclosure, Image, Publication
 
 #: Longest texts that leave (graphemes): far above what any feed reader shows, far below what breaks one.
-TITLE_LIMIT = 500
-SUMMARY_LIMIT = 2_000
-NAME_LIMIT = 200
-MANY = 100
+MAX_TITLE = 500
+MAX_SUMMARY = 2_000
+MAX_NAME = 200
+MAX_EACH = 100
 
 #: A feed with no article was last updated here: the same bytes whatever the clock says.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,8 +83,8 @@ def entry_of(
     base = absolute_url(publication.base_url, "")
     url = absolute_url(article.url, base) or base
     body = safe_body(article.html, url)
-    summary = _text(article.summary, SUMMARY_LIMIT) or shorten(strip_tags(body[: SUMMARY_LIMIT * 20])[:4_000], 280)
-    title = _text(article.title, TITLE_LIMIT) or shorten(summary, 80) or "Untitled"
+    summary = _text(article.summary, MAX_SUMMARY) or shorten(strip_tags(body[: MAX_SUMMARY * 20])[:4_000], 280)
+    title = _text(article.title, MAX_TITLE) or shorten(summary, 80) or "Untitled"
     published = instant(article.published)
     enclosures = tuple(_enclosures(article.enclosures, url))
     if podcast:
@@ -129,8 +129,8 @@ def uuid_of(publication_id: str, name: str) -> uuid.UUID:
 def topics(article: Article) -> tuple[str, ...]:
     """The section and the tags as one list of words, each once whatever its case, in the article's order."""
     found: dict[str, str] = {}
-    for name in (article.section, *article.tags[:MANY]):
-        text = _text(name, NAME_LIMIT)
+    for name in (article.section, *article.tags[:MAX_EACH]):
+        text = _text(name, MAX_NAME)
         if text:
             found.setdefault(text.casefold(), text)
     return tuple(found.values())
@@ -185,12 +185,12 @@ def _paragraph(text: str) -> str:
 
 def _authors(authors: Iterable[Author], publication: Publication, base: str) -> Iterable[Author]:
     found: dict[str, Author] = {}
-    for author in tuple(authors)[:MANY]:
-        name = _text(author.name, NAME_LIMIT)
+    for author in tuple(authors)[:MAX_EACH]:
+        name = _text(author.name, MAX_NAME)
         email = author.email if re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", author.email, re.ASCII) else ""
         if name:
             found.setdefault(name, Author(name, absolute_url(author.url, base) if author.url else "", email))
-    fallback = _text(publication.author, NAME_LIMIT)
+    fallback = _text(publication.author, MAX_NAME)
     return found.values() if found or not fallback else (Author(fallback),)
 
 
@@ -200,7 +200,7 @@ def _image(image: Image | None, base: str) -> Image | None:
         return None
     return Image(
         url=url,
-        alt=_text(image.alt, SUMMARY_LIMIT),
+        alt=_text(image.alt, MAX_SUMMARY),
         width=max(0, image.width),
         height=max(0, image.height),
         media_type=_media_type(image.media_type, url, "image/jpeg"),
@@ -208,14 +208,14 @@ def _image(image: Image | None, base: str) -> Image | None:
 
 
 def _enclosures(enclosures: Iterable[Enclosure], base: str) -> Iterable[Enclosure]:
-    for enclosure in tuple(enclosures)[:MANY]:
+    for enclosure in tuple(enclosures)[:MAX_EACH]:
         url = absolute_url(enclosure.url, base) if enclosure.url else ""
         if url:
             yield Enclosure(
                 url=url,
                 media_type=_media_type(enclosure.media_type, url),
                 length=max(0, enclosure.length),
-                title=_text(enclosure.title, NAME_LIMIT),
+                title=_text(enclosure.title, MAX_NAME),
                 duration=max(0, enclosure.duration),
             )
 

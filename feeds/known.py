@@ -20,7 +20,7 @@ from publisher.lib.text import one_line
 from publisher.model import Article
 
 #: Articles remembered in one process; beyond it the memory starts afresh.
-MOST = 100_000
+MAX_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ def known(article: Article) -> Known:
             *_topics("author", (author.name for author in article.authors)),
         ),
     )
-    if len(_memory) >= MOST:
+    if len(_memory) >= MAX_REMEMBERED:
         _memory.clear()
     _memory[article.id] = found
     return found

@@ -1,4 +1,4 @@
-"""HTML from outside made harmless at the door; everything after it may trust the result.
+"""HTML from outside made harmless where it comes in; what follows may rely on the result.
 
 ::
 
