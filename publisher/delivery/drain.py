@@ -27,6 +27,7 @@ from publisher.delivery.books import Books, Drained, Held
 from publisher.delivery.journal import Fenced, Intent, Journal, JournalFull, ResultRecord
 from publisher.delivery.ladder import LADDER
 from publisher.errors import DeliveryError, MastheadError, StoreError
+from publisher.mail.refusals import Streak
 from publisher.mail.transport import Outcome, Outgoing, Result, Transport, never
 from publisher.store import Store
 from publisher.store.chunks import DeliveryRow, EditionRow
@@ -46,7 +47,8 @@ class Options:
     :param batch: most rows of one batch; a batch lasts about ``batch_seconds``.
     :param lease_seconds: how long a chunk is ours without a sign of life.
     :param poll_seconds: how often pause, cancel and a lost lease are looked for while messages are on their way.
-    :param same_refusal: so many recipients in a row refused with the same reply pause the edition.
+    :param same_refusal: so many recipients running refused with the same reply pause the edition, where it is about us
+        (:mod:`publisher.mail.refusals`).
     :param careful_after: a chunk whose owner died so often is sent one message at a time.
     :param relay_wait_seconds: seconds until a chunk that the relays gave back is tried again, where they ask for less.
     """
@@ -120,7 +122,7 @@ class _Drain:
         self._polled = time.monotonic()
         self._halt = ""  # why no more is pulled; what is in flight is finished
         self._abort = False  # what was pulled and not begun is given back too
-        self._refusals: tuple[tuple[int, str], int] = ((0, ""), 0)
+        self._refusals = Streak(options.same_refusal)
         self._pace = 20.0  # rows of a batch, follows the speed of the wire
 
     def run(self) -> None:
@@ -204,7 +206,7 @@ class _Drain:
             result = Result(Outcome.FAILED, reply=f"not composed: {reason}"[: journals.REPLY_LIMIT])
             held.outstanding += 1
             self._book(held, row, result)
-            self._watch_refusals(held, result)
+            self._pause_if_asked(held, self._refusals.judge(result, row.address))
             return None
 
     def _ending(self) -> bool:
@@ -242,10 +244,7 @@ class _Drain:
             self._halt = self._halt or "released"
             self.done.wait = max(self.done.wait, result.retry_after, self._options.relay_wait_seconds)
             self.done.more = True
-        if result.pause:
-            self._pause(held, result.pause)
-        else:
-            self._watch_refusals(held, result)
+        self._pause_if_asked(held, self._refusals.judge(result, outgoing.recipient))
         self.books.record_if_late()
 
     def _book(self, held: Held, row: DeliveryRow, result: Result) -> None:
@@ -267,22 +266,11 @@ class _Drain:
         self._journal.result(record)
         self.books.book(held, row, record)
 
-    def _watch_refusals(self, held: Held, result: Result) -> None:
-        """The same refusal for many recipients in a row is about us, not about them."""
-        if result.outcome is not Outcome.FAILED:
-            if result.outcome is Outcome.SENT:
-                self._refusals = ((0, ""), 0)
+    def _pause_if_asked(self, held: Held, result: Result) -> None:
+        if not result.pause:
             return
-        kind = (result.code, result.status)
-        before, times = self._refusals
-        times = times + 1 if kind == before else 1
-        self._refusals = (kind, times)
-        if times >= self._options.same_refusal:
-            self._pause(held, f"{times} recipients in a row were refused alike: {result.code} {result.reply}"[:500])
-
-    def _pause(self, held: Held, reason: str) -> None:
         self._halt, self._abort = "paused", True
-        self.done.paused.append((held.lease.edition.id, reason))
+        self.done.paused.append((held.lease.edition.id, result.pause[:500]))
 
     def _finish(self) -> None:
         """Whatever happened: put on record what is known, and let go of the chunks."""

@@ -35,6 +35,8 @@ FAULTS = {
     "550": ("RCPT", ALWAYS),
     "552": ("RCPT", ALWAYS),
     "554": ("end of data", ALWAYS),
+    "vague": ("RCPT", ALWAYS),  # a 550 that says who is meant only in words
+    "closed": ("RCPT", ALWAYS),  # the provider has closed the account
     "571": ("RCPT", ALWAYS),
     "530": ("RCPT", ALWAYS),
     "chatty": ("RCPT", ALWAYS),  # a 550 of very many long lines
@@ -56,6 +58,8 @@ REPLIES = {
     "550": b"550 5.1.1 no such user\r\n",
     "552": b"552 5.2.2 mailbox full\r\n",
     "554": b"554 5.6.0 not accepted\r\n",
+    "vague": b"550 5.5.0 Requested action not taken: mailbox unavailable\r\n",
+    "closed": b"554 delivery error: this account is disabled\r\n",
     "571": b"550 5.7.1 blocked by policy\r\n",
     "530": b"530 5.7.0 authentication required\r\n",
     "chatty": b"550-5.1.1 " + b"blah " * 100 + b"\r\n",

@@ -21,7 +21,6 @@ from email.policy import compat32
 from publisher.lib.tokens import Keyring, Purpose, read
 from publisher.mail.feedback import verp
 from publisher.mail.feedback.reports import MAIL, Kind, Report, cause_of, masked, status_in
-from publisher.mail.transport import Cause
 
 MAX_OCTETS = 512 * 1024
 MAX_PARTS = 40
@@ -30,6 +29,7 @@ _RECIPIENT_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelop
 _OUR_LINK = re.compile(r"/unsubscribe/([A-Za-z0-9_-]{24,100})")
 #: Feedback-Type values that mean "the subscriber does not want this" (RFC 5965 §7.3, RFC 6430 for opt-out).
 _COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
+_COMMENT = re.compile(r"\(.*")
 _NULL_SENDER = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 
 
@@ -63,7 +63,7 @@ def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), sou
         source,
         to.subscriber_id,
         to.edition_id,
-        cause=cause_of(status) if status else Cause.SOFT,
+        cause=cause_of(status, diagnostic),
         status=status,
         detail=masked(diagnostic),
     )
@@ -135,10 +135,12 @@ def _delivery_status(parts: list[tuple[str, Message]]) -> tuple[str, str] | None
         if media_type not in ("message/delivery-status", "message/global-delivery-status"):
             continue
         for group in _fields(part):
-            action = group.get("action", "").strip().lower()
+            # Some systems write a comment behind the word: "failed (bad destination mailbox address)".
+            action = _COMMENT.sub("", group.get("action", "")).strip().lower()
             if action not in ("failed", "delayed"):
                 continue
-            diagnostic = group.get("diagnostic-code", "").partition(";")[2] or group.get("diagnostic-code", "")
+            said = group.get("diagnostic-code") or group.get("x-supplementary-info", "")
+            diagnostic = said.partition(";")[2] or said
             stated = status_in(group.get("status", ""))
             # Many systems write 5.0.0 and put the true code into the diagnostic (seen from Exchange and Postfix).
             better = status_in(diagnostic)

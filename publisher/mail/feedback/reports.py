@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.lib.text import one_line, shorten
-from publisher.mail.smtp.replies import PERMANENT, TEMPORARY
+from publisher.mail.smtp.replies import PERMANENT, TEMPORARY, cause_in_words
 from publisher.mail.transport import Cause
 
 _ADDRESS = re.compile(r"[^\s<>;:,\"]{1,64}@([A-Za-z0-9.-]{1,255})")
@@ -61,8 +61,14 @@ def status_in(text: str) -> str:
     return ".".join(str(int(part)) for part in found.groups()) if found else ""
 
 
-def cause_of(status: str) -> Cause:
-    """Whose matter an enhanced status is, by the table of :mod:`publisher.mail.smtp.replies`."""
+def cause_of(status: str, words: str = "") -> Cause:
+    """Whose matter a report is, by the table and the words of :mod:`publisher.mail.smtp.replies`.
+
+    :param status: enhanced status code; empty where none was given, and then no words make an address dead.
+    :param words: what the receiving server said; read where the status says no more than "no".
+    """
+    if status.startswith("5") and (told := cause_in_words(status, words)):
+        return told
     for rule in (*PERMANENT, *TEMPORARY):
         if re.fullmatch(rule.status, status):
             # A relay in trouble (4.3.x) is, seen from a report, a mailbox that is not ready.

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from publisher.lib.backoff import BackOff, doubling
+from publisher.mail.refusals import Streak
 from publisher.mail.smtp.pace import Pace
-from publisher.mail.smtp.replies import Streak
 from publisher.mail.smtp.session import Login
 from publisher.mail.smtp.values import Relay
 from publisher.mail.transport import Cause, Outcome, Result

@@ -4,15 +4,15 @@
 
     bytes ─ ReplyReader ─→ Reply(code, lines) ─ classify(reply, phase) ─→ Result
 
-A class is decided by the enhanced status code (RFC 3463, registry of RFC 5248) where the relay gives one,
-else by the reply code (RFC 5321 §4.2.3) and, for "no such user" only, by its words. The first row that
-matches wins. Nothing here suppresses an address for anything but a reply to RCPT that says it does not exist.
+A class is decided by the enhanced status code (RFC 3463, registry of RFC 5248) where the relay gives one that says
+something, else by its words (:func:`cause_in_words`) and the reply code (RFC 5321 §4.2.3). The first row that
+matches wins. An address is suppressed here for two things: a reply to RCPT that says it does not exist, and a reply
+to its message (each has one recipient) that says so in words.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -176,6 +176,7 @@ PERMANENT = (
     Rule(r"5\.1\.(7|8|9)", Cause.OURS, "the sender's address or domain is refused"),
     Rule(r"5\.2\.3", Cause.OURS, "the message is too long for the mailbox"),
     Rule(r"5\.3\.[34]", Cause.OURS, "the message is too big or needs what the system cannot do"),
+    Rule(r"5\.5\.0", Cause.SOFT, "undefined: large providers say it of mailboxes, with words that tell"),
     Rule(r"5\.[567]\.\d+", Cause.OURS, "protocol, content, or policy: reputation, DKIM, DMARC, TLS, AUTH"),
     Rule(r"5\.\d+\.\d+", Cause.SOFT, "full, disabled, looping and the rest: counted, never at once"),
 )
@@ -194,15 +195,48 @@ BY_CODE = {
 }
 #: Reply codes that make a person needed at once: every further message would meet the same (RFC 4954 §6).
 PAUSE_AT_ONCE = frozenset({530, 534, 535, 538})
-#: The same permanent reply for so many recipients running says that it is not about them.
-PAUSE_AFTER = 20
 
-#: 550 without an enhanced status is used for unknown users and for policy alike; only these words tell.
-_UNKNOWN_USER = re.compile(
-    r"(user|recipient|mailbox|address|account)\b.{0,60}\b(unknown|not found|does ?n[o']t exist|no such|invalid)"
-    r"|(unknown|no such|invalid)\b.{0,20}\b(user|recipient|mailbox|address|account)",
+#: Enhanced statuses that say no more than "no": their words are read.
+_VAGUE = re.compile(r"|5\.0\.0|5\.[1-5]\.0")
+#: Words about us; they come first, because a refusal of our relay or sender may name users and addresses too.
+_ABOUT_US = re.compile(
+    r"\bspam|polic(y|ies)\b|block(ed|ing| ?list)|blacklist|reputation|\b(dkim|dmarc|spf)\b|authenticat|virus"
+    r"|relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)"
+    r"|(unable|not permitted|not allowed) to relay"
+    r"|we do not relay|\bsender\b|\b(helo|ehlo)\b|reverse (dns|lookup)",
     re.IGNORECASE,
 )
+#: Words about a mailbox that is there: full, closed by its provider, not ready.
+_THERE = re.compile(r"quota|\bfull\b|temporar|try again|too many|insufficient", re.IGNORECASE)
+_DISABLED = re.compile(
+    r"(user|recipient|mailbox|address|account|email|inbox)\b.{0,80}"
+    r"\b(disabled|inactive|deactivated|suspended|discontinued|locked|expired)"
+    r"|\b(disabled|inactive|deactivated|suspended|discontinued)\b.{0,20}\b(user|recipient|mailbox|address|account)",
+    re.IGNORECASE,
+)
+_UNKNOWN_USER = re.compile(
+    r"(user|recipient|mailbox|address|account)\b.{0,60}"
+    r"\b(unknown|not found|not known|does ?n[o'’]t exist|no such|invalid|not valid|no longer exists)"
+    r"|(unknown|no such|invalid|not a valid|not a known|non-?existent)\b.{0,20}"
+    r"\b(user|recipient|mailbox|address|account|local.?part)"
+    r"|\bmailbox (is )?(unavailable|not available)"
+    r"|\b(does ?n[o'’]t|do not|don['’]t) have an? .{0,80}\b(account|mailbox)"
+    r"|\bno (mailbox|account|user|recipient)\b.{0,20}\b(here|named?|exists?|found)",
+    re.IGNORECASE,
+)
+
+
+def cause_in_words(status: str, text: str) -> Cause:
+    """Whose matter a permanent refusal is by its words, where its enhanced status says nothing; else ``NONE``."""
+    if not _VAGUE.fullmatch(status):
+        return Cause.NONE
+    if _ABOUT_US.search(text):
+        return Cause.OURS
+    if _THERE.search(text):
+        return Cause.SOFT
+    if _UNKNOWN_USER.search(text):
+        return Cause.DEAD
+    return Cause.SOFT if _DISABLED.search(text) else Cause.NONE
 
 
 def classify(reply: Reply, phase: Phase, relay: str = "") -> Result:
@@ -225,8 +259,9 @@ def classify(reply: Reply, phase: Phase, relay: str = "") -> Result:
         return known._replace(outcome=Outcome.RELEASED if untouched else Outcome.DEFERRED, cause=cause)
     if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.RSET):
         return known._replace(outcome=Outcome.RELEASED, cause=Cause.RELAY)
-    cause = _permanent(reply, status, phase)
-    return known._replace(cause=cause, suppress=cause is Cause.DEAD and phase is Phase.RCPT)
+    told = Cause.NONE if phase is Phase.MAIL else cause_in_words(status, text)
+    cause = told or _permanent(reply, status, phase)
+    return known._replace(cause=cause, suppress=cause is Cause.DEAD and (phase is Phase.RCPT or told is cause))
 
 
 def _temporary(code: int, status: str) -> Cause:
@@ -246,35 +281,6 @@ def _permanent(reply: Reply, status: str, phase: Phase) -> Cause:
             return rule.cause
     if reply.code in BY_CODE:
         return BY_CODE[reply.code]
-    if phase is Phase.RCPT and reply.code in (550, 551, 553):
-        return Cause.DEAD if _UNKNOWN_USER.search(reply.text) else Cause.SOFT
+    if phase is Phase.RCPT:
+        return Cause.SOFT  # for this recipient; that it is about us shows where many domains are refused so
     return Cause.OURS
-
-
-class Streak:
-    """Notices that the same permanent reply comes for recipient after recipient.
-
-    Kept for each relay. A dead address breaks no streak and makes none: a list of old addresses is bounced,
-    not paused.
-    """
-
-    def __init__(self, limit: int = PAUSE_AFTER) -> None:
-        self._limit = limit
-        self._running: Counter[tuple[int, str]] = Counter()
-
-    def judge(self, result: Result) -> Result:
-        """``result``, with ``pause`` set when it is the last of a streak."""
-        if result.outcome is Outcome.SENT:
-            if self._running:
-                self._running.clear()
-            return result
-        if result.outcome is not Outcome.FAILED or result.cause is Cause.DEAD:
-            return result
-        kind = (result.code, result.status)
-        count = self._running[kind] + 1
-        self._running.clear()
-        self._running[kind] = count
-        if count < self._limit or result.pause:
-            return result
-        said = " ".join(part for part in (str(result.code or ""), result.status, result.reply) if part)
-        return result._replace(pause=f"{count} recipients running were refused with the same reply: {said}")

@@ -129,7 +129,7 @@ class Round:
         if result.cause is not Cause.RELAY:
             self._relays.took(relay)
         self._queue.landed(outgoing)
-        self._results.append((outgoing, relay.streak.judge(result)))
+        self._results.append((outgoing, relay.streak.judge(result, outgoing.recipient)))
 
     def _came_back(self, session: Session, outgoing: Outgoing, blame: int) -> None:
         self._queue.landed(outgoing)

@@ -230,6 +230,17 @@ def test_the_same_refusal_for_twenty_in_a_row_pauses_the_edition(ledger):
     assert counts(ledger.account(edition)) == (60, 0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("cause", [Cause.DEAD, Cause.SOFT])
+def test_one_provider_that_refuses_its_own_mailboxes_holds_nobody_up(ledger, cause):
+    edition = ledger.edition(60)
+    for n in range(0, 60, 3):
+        ledger.transport.answers[f"reader{n}@d0.example"] = [
+            Result(Outcome.FAILED, 550, "5.5.0", "mailbox unavailable", cause=cause)
+        ]
+    ledger.drain(same_refusal=5)
+    assert counts(ledger.account(edition)) == (40, 20, 0, 0, 0)
+
+
 def test_a_message_that_cannot_be_composed_fails_alone_and_is_named(ledger):
     edition = ledger.edition(5)
     good = ledger.compose

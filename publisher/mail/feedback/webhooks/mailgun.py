@@ -78,7 +78,7 @@ def _event(event: dict[str, Any], token: str) -> Report | None:
     cause = Cause.NONE
     if kind is Kind.BOUNCE:
         permanent = event.get("severity") == "permanent"
-        cause = cause_of(enhanced) if permanent else Cause.SOFT
+        cause = cause_of(enhanced, words) if permanent else Cause.SOFT
         if permanent and event.get("reason") == "suppress-bounce":
             cause = Cause.DEAD  # Mailgun's own list: the address was refused before
     return Report(

@@ -102,10 +102,10 @@ def _event(one: dict[str, Any]) -> Report | None:
                 return None  # unsubscribed there, or no content: nothing about the mailbox
             cause = Cause.DEAD
         elif one.get("type") == "blocked":
-            cause = cause_of(status) if status else Cause.SOFT
+            cause = cause_of(status, words)
             cause = Cause.SOFT if cause is Cause.DEAD else cause  # SendGrid itself does not call it a bounce
         else:
-            cause = cause_of(status) if status else Cause.SOFT
+            cause = cause_of(status, words)
     return Report(
         kind,
         "sendgrid",

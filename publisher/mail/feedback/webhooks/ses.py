@@ -168,7 +168,7 @@ def _events(text: str, message_id: str, keyring: Keyring) -> list[Report]:
                 subscriber_id=path.subscriber_id if path else 0,
                 edition_id=path.edition_id if path else 0,
                 address=str(one.get("emailAddress") or "")[:320],
-                cause=_cause(details, status) if kind is Kind.BOUNCE else Cause.NONE,
+                cause=_cause(details, status, diagnostic) if kind is Kind.BOUNCE else Cause.NONE,
                 status=status,
                 detail=masked(diagnostic or str(details.get("complaintFeedbackType") or "")),
                 event_id=f"{message_id}:{number}"[:200],
@@ -177,12 +177,12 @@ def _events(text: str, message_id: str, keyring: Keyring) -> list[Report]:
     return found
 
 
-def _cause(details: dict[str, Any], status: str) -> Cause:
+def _cause(details: dict[str, Any], status: str, diagnostic: str) -> Cause:
     if details.get("bounceType") != "Permanent":
         return Cause.SOFT
     if details.get("bounceSubType") in ("NoEmail", "Suppressed", "OnAccountSuppressionList"):
         return Cause.DEAD
-    return cause_of(status) if status else Cause.SOFT
+    return cause_of(status, diagnostic)
 
 
 def _own_texts(mail: Any) -> list[str]:

@@ -131,6 +131,56 @@ STATUSES = [
 ]
 
 
+#: Status, what the receiving server said: read where the status says no more than "no".
+WORDS = [
+    ("5.5.0", "smtp; 550 5.5.0 Requested action not taken: mailbox unavailable", Cause.DEAD),
+    ("5.0.0", "smtp; 554 delivery error: this user doesn't have a mail.example account", Cause.DEAD),
+    ("5.0.0", "smtp; 550 user unknown", Cause.DEAD),
+    ("5.1.0", "smtp; 550 unknown address", Cause.DEAD),
+    ("5.0.0", "smtp; 554 this account is disabled", Cause.SOFT),
+    ("5.0.0", "smtp; 550 mailbox unavailable, over quota", Cause.SOFT),
+    ("5.0.0", "smtp; 550 user unknown: sender is on a block list", Cause.OURS),
+    ("5.7.1", "smtp; 550 5.7.1 user unknown", Cause.OURS),
+    ("4.4.7", "smtp; 451 user unknown so far", Cause.SOFT),
+]
+
+
+@pytest.mark.parametrize(("status", "said", "cause"), WORDS)
+@pytest.mark.parametrize("field", ["Diagnostic-Code", "X-Supplementary-Info"])
+def test_a_vague_status_is_classed_by_the_words_beside_it(field: str, status: str, said: str, cause: Cause) -> None:
+    report = dsn(status=status, diagnostic="", more="").replace(b"Diagnostic-Code: smtp; ", f"{field}: {said}".encode())
+    found = read_mail(report, KEYS)
+    assert found is not None
+    assert found.cause is cause
+
+
+@pytest.mark.parametrize(
+    "action", ["failed (bad destination mailbox)", "Failed(no such user)", "failed  ", "failed (two) (comments)"]
+)
+def test_a_comment_behind_the_action_is_passed_over(action: str) -> None:
+    found = read_mail(dsn(action=action), KEYS)
+    assert found is not None
+    assert found.cause is Cause.DEAD
+    assert read_mail(dsn(action=action.lower().replace("failed", "relayed")), KEYS) is None
+
+
+def test_a_bounce_in_free_words_is_classed_by_the_line_with_its_status() -> None:
+    raw = f"""Return-Path: <>
+From: mailer-daemon@mail.example
+To: {PATH}
+Subject: Not deliverable
+
+It could not be delivered.
+
+ada@example.org
+   Server said: RCPT TO:<ada@example.org>
+   Answer: 550 5.5.0 mailbox unavailable (S1).
+""".encode()
+    found = read_mail(raw, KEYS)
+    assert found is not None
+    assert (found.status, found.cause) == ("5.5.0", Cause.DEAD)
+
+
 @pytest.mark.parametrize(("status", "cause"), STATUSES)
 def test_a_delivery_status_is_classed_by_its_enhanced_status(status: str, cause: Cause) -> None:
     found = read_mail(dsn(status=status, diagnostic="550 no <ada@example.org>"), KEYS)

@@ -122,3 +122,15 @@ def test_the_same_refusal_for_twenty_recipients_pauses(tmp_path: Path) -> None:
     with FaultyRelay() as relay, sending(a_site(tmp_path, relay, connections=1)) as transport:
         results = deliver(transport, for_(*["571"] * 20))
         assert [bool(results[at].pause) for at in range(20)] == [False] * 19 + [True]
+
+
+@pytest.mark.parametrize(("word", "suppress"), [("vague", True), ("closed", False), ("550", True), ("552", False)])
+def test_a_provider_that_refuses_25_of_its_mailboxes_holds_up_nobody_behind_them(
+    tmp_path: Path, word: str, suppress: bool
+) -> None:
+    with FaultyRelay() as relay, sending(a_site(tmp_path, relay, connections=1)) as transport:
+        results = deliver(transport, for_(*[word] * 25, "", ""))
+    assert {(results[at].outcome, results[at].suppress, results[at].pause) for at in range(25)} == {
+        (Outcome.FAILED, suppress, "")
+    }
+    assert [results[at].outcome for at in (25, 26)] == [Outcome.SENT] * 2

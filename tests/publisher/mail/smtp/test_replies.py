@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.mail.smtp.replies import OCTETS_READ, GarbageReply, Phase, Reply, ReplyReader, Streak, classify
+from publisher.mail.refusals import Streak
+from publisher.mail.smtp.replies import OCTETS_READ, GarbageReply, Phase, Reply, ReplyReader, classify
 from publisher.mail.transport import SENT, Cause, Outcome, Result
 
 SENT_, DEFERRED, FAILED, RELEASED = Outcome.SENT, Outcome.DEFERRED, Outcome.FAILED, Outcome.RELEASED
@@ -28,6 +29,30 @@ FIXTURES = [
     (RCPT, "550 Recipient address rejected: User unknown in local table", FAILED, Cause.DEAD, True, False),
     (RCPT, "551 mailbox does not exist", FAILED, Cause.DEAD, True, False),
     (RCPT, "556 domain does not accept mail", FAILED, Cause.DEAD, True, False),
+    # dead by its words, where the status says no more than "no": with words of large providers
+    (RCPT, "550 5.5.0 Requested action not taken: mailbox unavailable (S99).", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 5.5.0 Mailbox is not available", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 Requested action not taken: mailbox unavailable", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 5.1.0 <ada@a.example> unknown address", FAILED, Cause.DEAD, True, False),
+    (RCPT, "554 5.0.0 that user does not exist", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 sorry, no mailbox here by that name", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 not a valid recipient", FAILED, Cause.DEAD, True, False),
+    (RCPT, "554 delivery error: this user doesn't have a mail.example account", FAILED, Cause.DEAD, True, False),
+    (CONTENT, "554 delivery error: this user doesn't have a mail.example account", FAILED, Cause.DEAD, True, False),
+    (RCPT, "550 User unknown in relay recipient table", FAILED, Cause.DEAD, True, False),
+    # disabled, full: the recipient's matter in whatever words, never at once
+    (RCPT, "554 this account is disabled", FAILED, Cause.SOFT, False, False),
+    (RCPT, "550 5.5.0 account has been disabled", FAILED, Cause.SOFT, False, False),
+    (CONTENT, "554 30 your message cannot be delivered. This mailbox is disabled", FAILED, Cause.SOFT, False, False),
+    (CONTENT, "554 delivery error: the mailbox you wrote to is inactive", FAILED, Cause.SOFT, False, False),
+    (RCPT, "550 mailbox unavailable, over quota", FAILED, Cause.SOFT, False, False),
+    (RCPT, "550 5.5.0 no", FAILED, Cause.SOFT, False, False),
+    (RCPT, "554 no", FAILED, Cause.SOFT, False, False),
+    # words about us come before words about users
+    (RCPT, "550 5.5.0 mailbox unavailable: your address is on a block list", FAILED, Cause.OURS, False, False),
+    (RCPT, "550 sender address unknown", FAILED, Cause.OURS, False, False),
+    (RCPT, "554 Relay access denied", FAILED, Cause.OURS, False, False),
+    (RCPT, "550 5.0.0 recipient unknown to spam filter: policy", FAILED, Cause.OURS, False, False),
     # dead, but said only after the content: not suppressed on this word alone
     (CONTENT, "550 5.1.1 unknown", FAILED, Cause.DEAD, False, False),
     # full, disabled: counted elsewhere, never at once
@@ -174,7 +199,7 @@ def refusal(status: str, code: int = 550) -> Result:
 
 def test_the_same_refusal_for_twenty_recipients_running_pauses_the_edition() -> None:
     streak = Streak()
-    judged = [streak.judge(refusal("5.7.1")) for _ in range(20)]
+    judged = [streak.judge(refusal("5.7.1"), f"a{n}@one.example") for n in range(20)]
     assert [bool(one.pause) for one in judged] == [False] * 19 + [True]
     assert "5.7.1" in judged[-1].pause
 
@@ -182,7 +207,14 @@ def test_the_same_refusal_for_twenty_recipients_running_pauses_the_edition() -> 
 def test_a_success_or_another_refusal_ends_a_streak_and_a_dead_address_does_not_count() -> None:
     streak = Streak()
     for breaker in (SENT, refusal("5.2.2", 552)):
-        for _ in range(19):
-            assert not streak.judge(refusal("5.7.1")).pause
-        assert not streak.judge(breaker).pause
-    assert not any(streak.judge(refusal("5.1.1")).pause for _ in range(100))
+        for n in range(19):
+            assert not streak.judge(refusal("5.7.1"), f"a{n}@d{n}.example").pause
+        assert not streak.judge(breaker, "b@d.example").pause
+    assert not any(streak.judge(refusal("5.1.1"), f"a{n}@d{n}.example").pause for n in range(100))
+
+
+@pytest.mark.parametrize("status", ["5.5.0", "5.2.2", "5.4.1", ""])
+def test_one_provider_that_refuses_many_of_its_mailboxes_pauses_nothing_and_two_do(status: str) -> None:
+    streak = Streak()
+    assert not any(streak.judge(refusal(status), f"a{n}@One.example").pause for n in range(40))
+    assert streak.judge(refusal(status), "a@two.example").pause
