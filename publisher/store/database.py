@@ -127,7 +127,7 @@ def open_store(url: str) -> Store:
         if engine.dialect.name == "sqlite":
             _use_wal(engine)
         with _migrating(engine) as connection:
-            migrate.upgrade(connection)
+            _bring_up_to_date(connection)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         raise StoreError(_one_line(parsed, error.orig if isinstance(error, DBAPIError) else error)) from error
@@ -154,6 +154,15 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
         finally:
             if isinstance(raw, sqlite3.Connection):
                 raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """Run the migrations that are missing, inside the connection's transaction: wholly or not at all."""
+    at = migrate.current(connection)
+    if at != migrate.head():
+        from publisher.store import chain  # late: Alembic
+
+        chain.run(connection, at)
 
 
 def _sqlite(url: URL) -> Engine:

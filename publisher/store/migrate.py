@@ -1,8 +1,7 @@
-"""Bringing a database up to date: driven by the program and never by hand.
+"""Whether a database is up to date: told by one query, without Alembic, which costs a third of a command's time.
 
 The scripts ship inside the package (``migrations/versions/NNNN_topic.py``, one chain; ``NNNN`` is the revision).
-A database that is up to date is told by one query; only one that is not loads Alembic, which costs a third of a
-command's time. The caller holds the transaction and the lock, so a migration happens wholly or not at all.
+Only a database that is not up to date loads :mod:`publisher.store.chain`, which runs what is missing.
 """
 
 from __future__ import annotations
@@ -26,16 +25,3 @@ def current(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.execute(text(f"SELECT version_num FROM {TABLE}")).scalar()  # noqa: S608
     return revision
-
-
-def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the connection's transaction.
-
-    :raises StoreError: the database was made by a newer program.
-    """
-    at = current(connection)
-    if at == head():
-        return
-    from publisher.store.chain import run
-
-    run(connection, at)
