@@ -13,16 +13,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from publisher.mail.smtp.connection import Connection
+from publisher.mail.smtp.pool import Pool
 from publisher.mail.smtp.queue import Queue
 from publisher.mail.smtp.relays import ActiveRelay
 from publisher.mail.smtp.session import Session
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result
-
-if TYPE_CHECKING:
-    from publisher.mail.smtp.client import Client
 
 #: Between two looks at the clock, at ``stop`` and at relays whose time is over.
 GLANCE_SECONDS, SHORT_GLANCE_SECONDS = 0.25, 0.02
@@ -47,16 +44,16 @@ class Round:
 
     def __init__(
         self,
-        client: Client,
+        pool: Pool,
         source: Iterator[Outgoing],
         intent: Callable[[Outgoing], None],
         stop: Callable[[], bool],
     ) -> None:
-        self._client = client
-        self._relays = client.relays
+        self._pool = pool
+        self._relays = pool.relays
         self._intent = intent
         self._stop = stop
-        self._queue = Queue(source, client.domains, client.clock, self._source_failed)
+        self._queue = Queue(source, pool.domains, pool.clock, self._source_failed)
         self._blame: Counter[int] = Counter()
         self._results: deque[tuple[Outgoing, Result]] = deque()
         self._error: BaseException | None = None
@@ -66,7 +63,7 @@ class Round:
         self._polled: dict[int, tuple[Connection, ActiveRelay, int]] = {}
 
     def run(self) -> Iterator[tuple[Outgoing, Result]]:
-        clock = self._client.clock
+        clock = self._pool.clock
         self._greet_the_rested()
         glanced = float("-inf")
         while True:
@@ -106,7 +103,7 @@ class Round:
         except _NotMeant:
             connection.session.lost("stopped before its content was sent", flushed=False)
             connection.session.out.clear()
-            self._begin_to_stop(self._client.clock())
+            self._begin_to_stop(self._pool.clock())
 
     def _collect(self, connection: Connection, relay: ActiveRelay) -> None:
         session = connection.session
@@ -150,21 +147,21 @@ class Round:
         self._queue.put_back(outgoing)
 
     def _forget(self, connection: Connection, relay: ActiveRelay) -> None:
-        self._client.drop(connection, relay)
+        self._pool.drop(connection, relay)
 
     def _glance(self, now: float) -> None:
-        for connection, relay in list(self._client.connections):
+        for connection, relay in list(self._pool.connections):
             self._move(connection, connection.check)
             self._collect(connection, relay)
         for relay in self._relays.all:
             relay.stalled = 0
-        for connection, relay in self._client.connections:
+        for connection, relay in self._pool.connections:
             relay.stalled += not connection.session.idle and now - connection.progress > STALLED_SECONDS
         if self._stopping_since is None:
             if self._stop():
                 self._begin_to_stop(now)
         elif now - self._stopping_since > GRACE_SECONDS:
-            for connection, relay in list(self._client.connections):
+            for connection, relay in list(self._pool.connections):
                 if not connection.session.idle:
                     reason = f"no reply within {GRACE_SECONDS:g} s of being told to stop"
                     self._move(connection, connection.give_up, reason)
@@ -174,18 +171,18 @@ class Round:
         if self._stopping_since is None:
             self._stopping_since = now
         self._queue.close()
-        for connection, _ in self._client.connections:
+        for connection, _ in self._pool.connections:
             connection.session.holding = True
         self._results += ((outgoing, _released("stopped before it was begun")) for outgoing in self._queue.empty())
 
     def _source_failed(self, error: Exception) -> None:
         self._error = self._error or error
-        self._begin_to_stop(self._client.clock())
+        self._begin_to_stop(self._pool.clock())
 
     def _greet_the_rested(self) -> None:
         """Connections kept from the last call: those that rested too long are closed, those that died forgotten."""
-        now = self._client.clock()
-        for connection, relay in list(self._client.connections):
+        now = self._pool.clock()
+        for connection, relay in list(self._pool.connections):
             connection.session.before_content = partial(self._before_content, relay)
             connection.session.holding = False
             if now - connection.progress > REST_SECONDS:
@@ -196,14 +193,14 @@ class Round:
                 self._forget(connection, relay)
 
     def _busy(self) -> bool:
-        return any(connection.session.current is not None for connection, _ in self._client.connections)
+        return any(connection.session.current is not None for connection, _ in self._pool.connections)
 
     def _give_work(self) -> None:
         """Hand messages to connections with nothing to do, and open connections while there is more to do."""
         if not self._queue.more:
             return
         opening = ready = 0
-        for connection, relay in list(self._client.connections):
+        for connection, relay in list(self._pool.connections):
             session = connection.session
             if not session.ready:
                 opening += 1
@@ -225,14 +222,14 @@ class Round:
             return
         relay_to_open = self._relays.to_open()
         if relay_to_open is not None:
-            connection, relay = self._client.open(relay_to_open, partial(self._before_content, relay_to_open))
+            connection, relay = self._pool.open(relay_to_open, partial(self._before_content, relay_to_open))
             connection.check()
             self._collect(connection, relay)
-        elif not self._client.connections and self._relays.none_left():
+        elif not self._pool.connections and self._relays.none_left():
             self._release_all(self._relays.apology())
 
     def _any_idle(self) -> bool:
-        return any(connection.session.idle for connection, _ in self._client.connections)
+        return any(connection.session.idle for connection, _ in self._pool.connections)
 
     def _before_content(self, relay: ActiveRelay, outgoing: Outgoing) -> Outgoing | None:
         """The session is about to send content: note it, and hand it the message to follow."""
@@ -247,7 +244,7 @@ class Round:
         """The next message that ``relay`` may be given now."""
         if self._stopping_since is not None or not self._relays.may_take(relay):
             return None
-        for pace in (self._client.pace, relay.pace):
+        for pace in (self._pool.pace, relay.pace):
             wait = pace.wait() if pace.per_second else 0.0
             if wait > 0:
                 self._sleep(wait)
@@ -255,7 +252,7 @@ class Round:
         outgoing = self._queue.next()
         if outgoing is None:
             return None
-        self._client.pace.take()
+        self._pool.pace.take()
         relay.pace.take()
         self._relays.assigned(relay)
         return outgoing
@@ -276,7 +273,7 @@ class Round:
         """Tell ``poll`` what changed since last time."""
         alive: set[int] = set()
         self._looking_up = False
-        for connection, relay in self._client.connections:
+        for connection, relay in self._pool.connections:
             descriptor = connection.descriptor
             if descriptor < 0:
                 self._looking_up = True
