@@ -27,7 +27,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bench import sending
+from bench import real_edition
 from publisher.digests.composing import compose
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports import open_transport
@@ -39,14 +39,14 @@ from publisher.store.chunks import DeliveryRow, EditionRow
 MESSAGES = int(os.environ.get("MASTHEAD_BENCH_MESSAGES", "40000"))
 PAIRS = int(os.environ.get("MASTHEAD_BENCH_PAIRS", "3"))
 SESSIONS = 8
-WORKERS = max(1, len(sending.CORES) - 1)
+WORKERS = max(1, len(real_edition.CORES) - 1)
 
 
 def main() -> None:
-    if not sending.program("smtp-sink") or not sending.program("smtp-source"):
+    if not real_edition.program("smtp-sink") or not real_edition.program("smtp-source"):
         print("Postfix's smtp-sink and smtp-source are not installed (Debian: postfix); nothing is measured")
         return
-    with sending.scratch() as directory, sending.apart_from_the_sink(), sending.sink() as port:
+    with real_edition.scratch() as directory, real_edition.apart_from_the_sink(), real_edition.sink() as port:
         size = len(_some(directory, port, 1)[0].message)
         print(f"messages of {size} bytes, {SESSIONS} sessions, {WORKERS} workers, {MESSAGES} messages, {PAIRS} pairs")
         _wire(directory, port, size)
@@ -60,7 +60,7 @@ def main() -> None:
 
 def _row(number: int) -> DeliveryRow:
     address = f"reader{number}@domain{number % 50}.example"
-    return DeliveryRow(number, 1, number, address, sending.VARIANT, 0, 0, 1.8e9, f"Reader {number}")
+    return DeliveryRow(number, 1, number, address, real_edition.VARIANT, 0, 0, 1.8e9, f"Reader {number}")
 
 
 EDITION = EditionRow(1, "digest", 1, "The Slow Post", 1.8e9, 1.8e9, "resend", None)
@@ -68,12 +68,12 @@ EDITION = EditionRow(1, "digest", 1, "The Slow Post", 1.8e9, 1.8e9, "resend", No
 
 def _some(directory: Path, port: int, count: int) -> list[Outgoing]:
     """Messages as the ledger would compose them."""
-    settings = sending.site(directory, port)
-    with sending.database("sqlite", directory) as url:
-        sending.freeze(url, settings, 1)
+    settings = real_edition.site(directory, port)
+    with real_edition.database("sqlite", directory) as url:
+        real_edition.freeze(url, settings, 1)
         store = open_store(url)
         try:
-            compose = sending.composer(settings, store)
+            compose = real_edition.composer(settings, store)
             return [compose(EDITION, _row(number)) for number in range(count)]
         finally:
             store.close()
@@ -91,9 +91,9 @@ def _wire(directory: Path, port: int, size: int) -> None:
     """The transport alone: no ledger, one process, the same bytes again and again."""
     message = _some(directory, port, 1)[0]
     ours, theirs = [], []
-    transport = open_transport(sending.site(directory, port, SESSIONS))
+    transport = open_transport(real_edition.site(directory, port, SESSIONS))
     for _ in range(PAIRS):
-        theirs.append(sending.source(port, MESSAGES, size, SESSIONS))
+        theirs.append(real_edition.source(port, MESSAGES, size, SESSIONS))
         began = time.perf_counter()
         messages = (message._replace(delivery=number) for number in range(MESSAGES))
         count = sum(result.outcome == "sent" for _, result in transport.deliver(messages, intent=lambda _: None))
@@ -104,21 +104,21 @@ def _wire(directory: Path, port: int, size: int) -> None:
 
 def _run(
     kind: str, directory: Path, settings: Settings, workers: int, messages: int
-) -> tuple[float, list[sending.Sent]]:
-    with sending.database(kind, directory) as url, tempfile.TemporaryDirectory(dir=directory) as journal:
-        edition = sending.freeze(url, settings, messages)
-        sent = sending.send(url, settings, Path(journal), edition, workers)
+) -> tuple[float, list[real_edition.Sent]]:
+    with real_edition.database(kind, directory) as url, tempfile.TemporaryDirectory(dir=directory) as journal:
+        edition = real_edition.freeze(url, settings, messages)
+        sent = real_edition.send(url, settings, Path(journal), edition, workers)
     count = sum(one.messages for one in sent)
     assert count == messages, f"{count} of {messages} were sent"
     return count / (max(one.ended for one in sent) - min(one.began for one in sent)), sent
 
 
 def _ledger(kind: str, directory: Path, port: int, size: int) -> None:
-    settings = sending.site(directory, port, SESSIONS // WORKERS)
+    settings = real_edition.site(directory, port, SESSIONS // WORKERS)
     ours, theirs = [], []
     try:
         for _ in range(PAIRS):
-            theirs.append(sending.source(port, MESSAGES, size, SESSIONS))
+            theirs.append(real_edition.source(port, MESSAGES, size, SESSIONS))
             ours.append(_run(kind, directory, settings, WORKERS, MESSAGES)[0])
     except OSError as error:
         print(f"{kind}: cannot be reached: {error}")
@@ -138,7 +138,9 @@ def _signed(directory: Path, port: int, size: int) -> None:
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    settings = sending.site(directory, port, SESSIONS // WORKERS, dkim={"selector": "s", "key": {"file": "dkim.pem"}})
+    settings = real_edition.site(
+        directory, port, SESSIONS // WORKERS, dkim={"selector": "s", "key": {"file": "dkim.pem"}}
+    )
     ours, theirs = [], []
     for _ in range(PAIRS):
         theirs.append(_openssl())
@@ -161,8 +163,8 @@ def _openssl() -> float:
 
 def _naive(directory: Path, port: int) -> None:
     """What a script does: render and inline for every reader, a new connection for every message."""
-    settings = sending.site(directory, port, SESSIONS // WORKERS)
-    edition = Edition(1, "digest", 1, "The Slow Post", sending.DAY, sending.ARTICLES)
+    settings = real_edition.site(directory, port, SESSIONS // WORKERS)
+    edition = Edition(1, "digest", 1, "The Slow Post", real_edition.DAY, real_edition.ARTICLES)
     messages = _some(directory, port, 20)
     ours, theirs = [], []
     for _ in range(PAIRS):
@@ -179,7 +181,7 @@ def _naive(directory: Path, port: int) -> None:
 def _rate(directory: Path, port: int) -> None:
     """A rate that all workers share through the database: how near is what leaves to what was asked for?"""
     for wanted in (100, 1000):
-        settings = sending.site(directory, port, SESSIONS // 2, rate=wanted)
+        settings = real_edition.site(directory, port, SESSIONS // 2, rate=wanted)
         rate, _ = _run("sqlite", directory, settings, 2, wanted * 4)
         print(f"{f'[mail] rate = {wanted}, 2 workers':<44} {rate:>9,.1f}/s   ratio {rate / wanted:.3f}")
 
@@ -187,7 +189,7 @@ def _rate(directory: Path, port: int) -> None:
 def _sizes(directory: Path, port: int) -> None:
     """Does a message of a big edition cost more, in time or in memory, than one of a small edition?"""
     sizes = [10_000, 100_000] + ([1_000_000] if os.environ.get("MASTHEAD_BENCH_MILLION") else [])
-    settings = sending.site(directory, port, SESSIONS // WORKERS)
+    settings = real_edition.site(directory, port, SESSIONS // WORKERS)
     print(f"{'deliveries':>12} {'messages/s':>12} {'CPU µs a message':>18} {'peak MB a worker':>18} {'growth MB':>10}")
     for size in sizes:
         rate, sent = _run("sqlite", directory, settings, WORKERS, size)

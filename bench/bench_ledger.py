@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bench import sending
+from bench import real_edition
 from publisher.delivery import Options, drain
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
 from publisher.store import Store, articles, editions, freezing, open_store
@@ -71,9 +71,9 @@ def populate(store: Store, size: int) -> None:
 
 def new_edition(store: Store) -> int:
     with store.begin() as tx:
-        for article in sending.ARTICLES:
+        for article in real_edition.ARTICLES:
             articles.save(tx, article, source_path=article.id, now=0.0)
-        return editions.create(tx, "digest", "The Slow Post", sending.ARTICLES, now=0.0)
+        return editions.create(tx, "digest", "The Slow Post", real_edition.ARTICLES, now=0.0)
 
 
 def freeze(store: Store) -> tuple[int, float]:
@@ -130,7 +130,7 @@ def send(store: Store, journal: Path, batch: int, most: int) -> tuple[int, float
 def _kinds() -> Iterator[str]:
     yield "sqlite"
     try:
-        with sending.scratch() as place, sending.database("postgresql", place):
+        with real_edition.scratch() as place, real_edition.database("postgresql", place):
             pass
     except Exception as error:
         print(f"(no PostgreSQL: {type(error).__name__}; MASTHEAD_BENCH_POSTGRESQL names a server)")
@@ -146,7 +146,7 @@ def main() -> None:
     one_by_one = []
     memory: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     for kind in kinds:
-        with sending.scratch() as place, sending.database(kind, place) as url:
+        with real_edition.scratch() as place, real_edition.database(kind, place) as url:
             store = open_store(url)
             populate(store, AUDIENCE)
             plain.append(copy(store))
@@ -157,12 +157,12 @@ def main() -> None:
                 costs[batch].append(seconds / max(1, count))
             store.close()
         for size in SIZES:
-            with sending.scratch() as place, sending.database(kind, place) as url:
+            with real_edition.scratch() as place, real_edition.database(kind, place) as url:
                 store = open_store(url)
                 populate(store, size)
                 freeze(store)
                 count, seconds = send(store, place / "journal", Options().batch, size)
-                memory[size].append((sending.memory("VmRSS") / 2**20, seconds / count))
+                memory[size].append((real_edition.memory("VmRSS") / 2**20, seconds / count))
                 store.close()
     row(f"freeze of {AUDIENCE:,}, seconds", [f"{value:.2f}" for value in frozen])
     row("  recipients a second", [f"{AUDIENCE / value:,.0f}" for value in frozen])

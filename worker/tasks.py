@@ -21,7 +21,7 @@ from celery import Celery
 
 from publisher import delivery, posting
 from publisher.errors import MastheadError
-from publisher.pipeline import collecting, planning, scheduling, sending, subscribers
+from publisher.pipeline import collecting, mailing, planning, scheduling, subscribers
 from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import Site
 from publisher.store import Store, chunks, meta
@@ -53,7 +53,7 @@ class UseCases(NamedTuple):
 
     plan_due: Callable[[Site], object] = scheduling.plan_due
     freeze_due: Callable[[Site], object] = planning.freeze_due
-    drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = sending.drain
+    drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = mailing.drain
     collect: Callable[[Site], object] = collecting.gather
     post: Callable[[Site], object] = _post_due
     websub: Callable[[Site], object] = _fan_out

@@ -14,8 +14,8 @@ from publisher.lib.addresses import parse_address
 from publisher.mail.transport import Outgoing, Result
 from publisher.model import Article, Edition
 from publisher.pipeline.collecting import peek
+from publisher.pipeline.mailing import transport_of
 from publisher.pipeline.planning import share_links_of
-from publisher.pipeline.sending import transport_of
 from publisher.pipeline.site import Site
 from publisher.settings.digests import DigestSettings
 from publisher.store import articles as article_rows

@@ -19,8 +19,8 @@ from publisher.model import PostStatus
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import Collected, collect
 from publisher.pipeline.fetching import image_fetcher
+from publisher.pipeline.mailing import drain, transport_of
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
-from publisher.pipeline.sending import drain, transport_of
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.store import deliveries, posts
 from publisher.store import editions as edition_rows

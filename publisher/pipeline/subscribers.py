@@ -7,7 +7,7 @@ from pathlib import Path
 
 from publisher.errors import MastheadError
 from publisher.mail.feedback.mailboxes import open_mailbox
-from publisher.pipeline.sending import transport_of
+from publisher.pipeline.mailing import transport_of
 from publisher.pipeline.site import Site
 from publisher.store import limits, meta, notices, private_feeds, reports, signups
 from publisher.subscribers import interchange

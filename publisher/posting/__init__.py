@@ -22,9 +22,10 @@ from publisher.posting.by_hand import (
     try_channel,
 )
 from publisher.posting.compose import compose
+from publisher.posting.held import SendReport
 from publisher.posting.opening import channel_table, open_known, spent_this_month
 from publisher.posting.queueing import QueueReport, check_channels, queue_posts
-from publisher.posting.sending import SendReport, due_channels, send_channel, send_due
+from publisher.posting.rounds import due_channels, send_channel, send_due
 
 __all__ = [
     "Posted",

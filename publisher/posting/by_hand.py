@@ -10,10 +10,11 @@ from publisher.channels import BaseChannel, Line, PlatformRequest, open_channel,
 from publisher.errors import ChannelError, MastheadError
 from publisher.model import Article, PostStatus
 from publisher.posting.compose import compose, content_of, draft_of, key_of
+from publisher.posting.held import Clock, SendReport
 from publisher.posting.opening import channel_table, open_known
 from publisher.posting.pictures import Fetch
 from publisher.posting.queueing import post_rows
-from publisher.posting.sending import Clock, SendReport, send_channel, utc_now
+from publisher.posting.rounds import send_channel, utc_now
 from publisher.settings import Settings
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Store, articles, posts

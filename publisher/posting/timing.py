@@ -11,9 +11,9 @@ from publisher.lib.schedules import Cron, Rule, WhenReady, next_slot
 from publisher.settings.channels import parse_window
 
 #: Seconds before each look at whether an unknown post is out there; platforms list a post some time after it.
-LOOKS = (30.0, 120.0, 600.0)
+LOOKS_SECONDS = (30.0, 120.0, 600.0)
 #: Seconds after which a post that waits for its channel's schedule is looked at again.
-LOOK_AGAIN = 60.0
+LOOK_AGAIN_SECONDS = 60.0
 #: After a try that certainly was not carried out; a post counts as failed after about a day of them.
 BACK_OFF = doubling(30.0, 3600.0, tries=30)
 
@@ -27,7 +27,7 @@ def scheduled_at(now: datetime, rule: Rule, zone: str, *, queued: datetime, rele
     :param released: enough articles were ready once since then.
     :param waiting: how many articles are queued on the channel.
     """
-    again = now + timedelta(seconds=LOOK_AGAIN)
+    again = now + timedelta(seconds=LOOK_AGAIN_SECONDS)
     if isinstance(rule, Cron):
         slot = next_slot(rule, zone, queued.timestamp())
         if slot is None:

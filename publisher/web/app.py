@@ -26,7 +26,8 @@ from publisher.mail.feedback.fetching import Fetcher
 from publisher.pipeline.site import Site
 from publisher.settings import Settings
 from publisher.store import topics
-from publisher.web.desk import home, metrics, outbox, posts, sending
+from publisher.web.desk import editions as desk_editions
+from publisher.web.desk import home, metrics, outbox, posts
 from publisher.web.feedback import webhooks
 from publisher.web.feeds import pages as feed_pages
 from publisher.web.feeds import private, public, websub
@@ -48,7 +49,7 @@ PARTS = (
     pages,
     editions,
     outbox,
-    sending,
+    desk_editions,
     posts,
     metrics,
     files,

@@ -41,10 +41,10 @@ from publisher.lib.tokens import Purpose, issue
 from publisher.mail.transport import SENT, OneByOne, Outcome, Outgoing, Result
 from publisher.model import Cadence
 from publisher.pipeline.collecting import collect
+from publisher.pipeline.mailing import drain
 from publisher.pipeline.planning import freeze_due, plan_editions
-from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
-from publisher.posting import sending
+from publisher.posting import rounds
 from publisher.store import articles, keys, private_feeds, subscribers, websub
 from publisher.store import tracking as tracking_rows
 from publisher.store.subscribers import SubscriberStatus
@@ -334,7 +334,7 @@ def round_of(site: Site, mail: Mail, *, batch: int = 1000) -> None:
     freeze_due(site)
     drain(site, mail.full, transport=mail, options=delivery.Options(batch=batch))
     delivery.sweep(site.store, site.settings.journal, site.clock)
-    with mock.patch.object(sending, "open_client", platforms):
+    with mock.patch.object(rounds, "open_client", platforms):
         posting.send_due(site.store, site.settings, clock=site.now_utc)
 
 

@@ -30,10 +30,10 @@ from publisher.articles import sources
 from publisher.articles.documents import Document
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
 from publisher.pipeline.collecting import Collected, collect
+from publisher.pipeline.mailing import drain
 from publisher.pipeline.planning import freeze_due, plan_editions
-from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
-from publisher.posting import sending
+from publisher.posting import rounds
 from publisher.store.tables import article
 from publisher.web.app import create_app
 from tests.upgrade.restoring import AFTERWARDS, VERSIONS, Kept, dump_of, move_to_postgresql, restore
@@ -71,7 +71,7 @@ class Tick:
         self.post(self.opened.now_utc)
 
     def post(self, clock: Callable[[], datetime]) -> None:
-        with mock.patch.object(sending, "open_client", self.platforms):
+        with mock.patch.object(rounds, "open_client", self.platforms):
             posting.send_due(self.opened.store, self.opened.settings, clock=clock)
 
     @contextmanager

@@ -24,7 +24,7 @@ from publisher.pipeline.operating import standing
 from publisher.store import articles as shelf
 from publisher.store import editions, feed_readers, topics, websub
 from publisher.web.desk import outbox, posts
-from publisher.web.desk.sending import progress_view
+from publisher.web.desk.editions import progress_view
 from publisher.web.frame.frame import NEVER_KEPT, Frame, root_of
 from publisher.web.frame.paths import edition_mail_path
 from publisher.web.site.editions import edition_view

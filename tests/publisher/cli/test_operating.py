@@ -11,8 +11,8 @@ from publisher.cli import app
 from publisher.errors import DeliveryError
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import collect
+from publisher.pipeline.mailing import drain
 from publisher.pipeline.planning import freeze_due, plan_editions
-from publisher.pipeline.sending import drain
 from publisher.pipeline.site import open_site
 from tests.factories import write_site
 

@@ -10,8 +10,8 @@ from publisher.digests import planning as deciding
 from publisher.model import EditionStatus
 from publisher.pipeline import collecting
 from publisher.pipeline.audience import join_audience
+from publisher.pipeline.mailing import drain
 from publisher.pipeline.planning import OPTIMISTIC_TRIES, freeze_due, plan_editions
-from publisher.pipeline.sending import drain
 from publisher.pipeline.site import Site, open_site
 from publisher.store import articles, editions, subscribers
 from tests.factories import write_site

@@ -12,7 +12,7 @@ from typing import Any
 
 from publisher.channels import load
 from publisher.model import PostStatus
-from publisher.posting.sending import LEASE_SECONDS
+from publisher.posting.rounds import LEASE_SECONDS
 from tests.fakes import FAKES
 from tests.publisher.posting.conftest import article
 

@@ -13,7 +13,7 @@ from publisher.store import editions
 from publisher.store.deliveries import Account
 from publisher.store.states import State
 from publisher.store.tables import chunk, delivery, edition
-from publisher.web.desk.sending import account_view, duration
+from publisher.web.desk.editions import account_view, duration
 
 HOME = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
 
@@ -171,7 +171,7 @@ def test_opens_and_clicks_are_counted_for_people_and_scanners_apart(near, store,
 
 def test_complaints_are_said_in_per_cent_with_how_bad_that_is():
     from publisher.subscribers.complaints import rate_of
-    from publisher.web.desk.sending import complaint_view
+    from publisher.web.desk.editions import complaint_view
 
     view = complaint_view(rate_of(2, 1000, warn=0.001, stop=0.003))
     assert (view["percent"], view["level"]) == ("0.20", "warn")
@@ -185,7 +185,7 @@ def test_cancelling_for_good_takes_a_second_click(near, sending):
 
 
 def test_a_reply_says_its_code_once():
-    from publisher.web.desk.sending import reply_view
+    from publisher.web.desk.editions import reply_view
 
     assert reply_view("550 5.1.1 no such user", 550, 3)["text"] == "550 5.1.1 no such user"
     assert reply_view("no such user", 550, 3)["text"] == "550 no such user"

@@ -19,7 +19,7 @@ from publisher.delivery import Composer, drain, sweep
 from publisher.digests.composing import CompiledEdition, compose
 from publisher.mail.transports import open_transport
 from publisher.model import Article, Author, Edition
-from publisher.pipeline import sending as pipeline
+from publisher.pipeline import mailing
 from publisher.pipeline.site import Site
 from publisher.settings import Settings
 from publisher.store import Store, articles, deliveries, editions, freezing, keys, open_store, subscribers
@@ -79,7 +79,7 @@ def compiled(settings: Settings) -> CompiledEdition:
 
 def composer(settings: Settings, store: Store) -> Composer:
     """The pipeline's own: personal links and return paths with their MACs, DKIM where there is a key."""
-    return pipeline.composer(Site(settings, store))
+    return mailing.composer(Site(settings, store))
 
 
 def freeze(url: str, settings: Settings, size: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from publisher.mail.transport import Transport
-from publisher.pipeline import sending
+from publisher.pipeline import mailing
 from publisher.pipeline.site import Site
 from publisher.store import open_store
 from tests.factories import settings
@@ -24,20 +24,20 @@ def test_a_transport_is_kept_until_the_settings_change(
     tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Transport] = []
-    plain = sending.transport_of
+    plain = mailing.transport_of
 
     def count(site: Site) -> Transport:
         made.append(plain(site))
         return made[-1]
 
-    monkeypatch.setattr(sending, "transport_of", count)
+    monkeypatch.setattr(mailing, "transport_of", count)
     site = open_sending_site(tmp_path, migrated)
     try:
         for _ in range(3):
-            assert not sending.drain(site).more
+            assert not mailing.drain(site).more
         assert len(made) == 1
         edited = Site(settings(tmp_path, mail={"transport": "memory"}), site.store)
-        sending.drain(edited)
+        mailing.drain(edited)
         assert len(made) == 2
     finally:
         site.close()
