@@ -176,9 +176,9 @@ class _Drain:
                 if self._ending():
                     self.done.released += len(rows) - index
                     return
-                if held.alone:
-                    self._journal.prepare(row.id)
+                self._journal.composing(row.id)
                 outgoing = self._compose(held, row)
+                self._journal.composing(None)
                 if outgoing is None:
                     continue
                 self._flight[row.id] = (held, row)
@@ -274,6 +274,7 @@ class _Drain:
 
     def _finish(self) -> None:
         """Whatever happened: put on record what is known, and let go of the chunks."""
+        self._journal.composing(None)  # we live: no row has killed us
         for held, row in list(self._flight.values()):
             # The transport ended with this one's fate untold. Its content may have left if its intent is written.
             if self._journal.intended(row.id):

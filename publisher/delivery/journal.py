@@ -15,7 +15,8 @@ the process dies, so a free lock means a dead owner and no lease need be waited 
 stands still (``SIGSTOP``) is past its lease when the monotonic clock in the header says so. Whoever takes
 over sets the ``taken`` byte first; the owner looks at it after each intent and before the content leaves.
 
-*Layout.* A header of 64 bytes, then two regions; a byte in the header says which one counts. A record is
+*Layout.* A header of 64 bytes, then two regions; a byte in the header says which one counts, and a number the
+row that is being composed at this moment, for a row whose composition kills its sender. A record is
 one line; its first byte is written last, so a record that was cut short is not there. Compacting writes what
 is still in flight to the other region and then flips the byte. Disk space is reserved when the file is
 made: a full disk stops a sender before it begins, never between a message and its record.
@@ -37,7 +38,7 @@ from typing import NamedTuple, Self
 
 MAGIC = b"MHJ1"
 HEADER = 64
-_ACTIVE, _TAKEN, _BEAT = 4, 5, 8
+_ACTIVE, _TAKEN, _BEAT, _COMPOSING = 4, 5, 8, 16
 REGION = 1 << 20
 #: Characters kept of a reply; bounds a record, so that room can be kept for the results of all intents.
 REPLY_LIMIT = 500
@@ -77,11 +78,11 @@ class ResultRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Contents:
-    """A journal as read: results in order, intents without one, and the rows that were being prepared alone."""
+    """A journal as read: results in order, intents without one, and the row that was being composed, if any."""
 
     results: list[ResultRecord] = field(default_factory=list)
     open_intents: dict[int, Intent] = field(default_factory=dict)
-    preparing: int | None = None
+    composing: int | None = None
 
 
 def directory_id(directory: Path) -> str:
@@ -158,9 +159,10 @@ class Journal:
         """Whether an intent of this delivery stands without a result."""
         return delivery in self._intents
 
-    def prepare(self, delivery: int) -> None:
-        """Record that this row, alone in its batch, is about to be composed: it may be what kills us."""
-        self._write(b"C%d" % delivery)
+    def composing(self, delivery: int | None) -> None:
+        """Record that this row is about to be composed, which may kill us; ``None`` when it has been."""
+        # Native order: one store of eight bytes, which a kill cannot cut in two.
+        struct.pack_into("q", self._map, _COMPOSING, delivery or 0)
 
     def result(self, record: ResultRecord) -> None:
         """Record what became of a message; never fails for want of room, which :meth:`intend` kept."""
@@ -236,7 +238,10 @@ class TakenOver:
             if content[0:4] != MAGIC:
                 return Contents()
             start = HEADER + (REGION if content[_ACTIVE] else 0)
-            return parse(content[start : start + REGION])
+            contents = parse(content[start : start + REGION])
+            (composing,) = struct.unpack_from("q", content, _COMPOSING)
+            contents.composing = composing or None
+            return contents
 
     def done(self) -> None:
         """All of it is committed: remove the file."""
@@ -307,10 +312,8 @@ def parse(region: bytes) -> Contents:
 
 def _read_record(contents: Contents, line: bytes) -> None:
     kind, body = line[:1], line[1:]
-    contents.preparing = None
     if kind == b"C":
-        contents.preparing = int(body)
-        return
+        return  # version 0.1 noted here which row it composed
     first, second, rest = body.split(b" ", 2)
     delivery, attempt = int(first), int(second)
     if kind == b"I":

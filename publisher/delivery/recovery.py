@@ -8,6 +8,9 @@
 
 A result in the journal is recorded as if it had just come. An intent without a result is the one message a
 connection whose fate nobody knows; the edition's policy says what happens to it.
+
+A row may itself be what kills. A death counts against the row that was being composed, or that was the only one
+on its way; against no other row of the chunk. At the third of its own deaths a row is set aside for a person.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ log = logging.getLogger(__name__)
 #: Seconds past its lease after which a chunk of another machine is taken without its journal. A machine that
 #: is restarted within this time recovers its own chunks, to the message.
 FOREIGN_GRACE_SECONDS = 600.0
-#: A row that was alone in flight when its sender died, and was in doubt so often before, is set aside.
-POISON_DOUBTS = 2
+#: A row at which so many senders died, each while it was composed or alone on its way, is set aside.
+MAX_DEATHS = 3
 
 
 def recover(
@@ -86,10 +89,10 @@ def _settle(tx: Tx, holder: str, contents: Contents, *, now: float, random: Call
         row = leases.of_row(tx, intent.delivery)
         if row is None or row.chunk_id not in held or row.state != State.QUEUED or row.attempts != intent.attempt - 1:
             continue
-        poison = alone and row.doubts >= POISON_DOUBTS and held[row.chunk_id].crashes >= POISON_DOUBTS
+        poison = alone and deliveries.count_death(tx, intent.delivery) >= MAX_DEATHS
         _doubt(tx, intent.delivery, held[row.chunk_id], now=now, first_attempt=intent.at, poison=poison)
-    if contents.preparing is not None:
-        _poisoned_before_sending(tx, contents.preparing, held, now)
+    if contents.composing is not None:
+        _died_composing(tx, contents.composing, held, now)
     for chunk in held.values():
         _open(tx, chunk, now=now, random=random)
         log.warning("chunk %d of edition %d is taken over from a sender that is gone", chunk.id, chunk.edition_id)
@@ -100,7 +103,8 @@ def _doubt(
     tx: Tx, delivery_id: int, chunk: LeasedChunk, *, now: float, first_attempt: float | None, poison: bool
 ) -> None:
     if poison:
-        event, reply = Event.LOST_SIGHT, "its sender died three times while sending it, the last time with nothing else"
+        event = Event.LOST_SIGHT
+        reply = f"set aside: {MAX_DEATHS} senders died while sending it and nothing else; it may have arrived"
     elif chunk.policy == "report":
         event, reply = Event.LOST_SIGHT, "its sender died before the answer came"
     else:
@@ -108,17 +112,15 @@ def _doubt(
     deliveries.apply(tx, delivery_id, event, now=now, reply=reply, first_attempt=first_attempt, attempted=True)
 
 
-def _poisoned_before_sending(tx: Tx, delivery_id: int, held: dict[int, LeasedChunk], now: float) -> None:
+def _died_composing(tx: Tx, delivery_id: int, held: dict[int, LeasedChunk], now: float) -> None:
     row = leases.of_row(tx, delivery_id)
-    if row is not None and row.chunk_id in held and held[row.chunk_id].crashes > POISON_DOUBTS:
-        deliveries.apply(
-            tx,
-            delivery_id,
-            Event.FAILED,
-            now=now,
-            reply="composing it ended its sender again and again",
-            attempted=True,
-        )
+    if row is None or row.chunk_id not in held or row.state != State.QUEUED:
+        return
+    if deliveries.count_death(tx, delivery_id) < MAX_DEATHS:
+        return
+    reply = f"set aside: {MAX_DEATHS} senders died while composing it; nothing of it left then"
+    deliveries.apply(tx, delivery_id, Event.SET_ASIDE, now=now, reply=reply)
+    log.error("delivery %d of edition %d is %s", delivery_id, held[row.chunk_id].edition_id, reply)
 
 
 def _suppress(tx: Tx, delivery_id: int, detail: str, now: float) -> None:

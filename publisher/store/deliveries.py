@@ -101,11 +101,19 @@ def apply(
         values["first_attempt"] = func.coalesce(delivery.c.first_attempt, first_attempt)
     if target is State.SENT:
         values["sent"] = now
+    if event is Event.SETTLED_RESEND:
+        values["deaths"] = 0  # a person has looked: it is tried as often again
     tx.execute(update(delivery).where(delivery.c.id == delivery_id).values(values))
     _recount(tx, row.chunk_id, state, target)
     if target is State.SENT and event is Event.SENT:
         chunks.note_progress(tx, row.edition_id, 1, now=now)
     return target
+
+
+def count_death(tx: Connection, delivery_id: int) -> int:
+    """Count a sender that died at this row; returns how many did."""
+    died = update(delivery).where(delivery.c.id == delivery_id).values(deaths=delivery.c.deaths + 1)
+    return int(tx.execute(died.returning(delivery.c.deaths)).scalar_one())
 
 
 def _recount(tx: Connection, chunk_id: int, old: State, new: State) -> None:

@@ -9,7 +9,8 @@
       │  ├── sent ───────────┴──────→ SENT ── bounced ──→ BOUNCED
       │  ├── failed, gave_up, …  ───→ FAILED   complained → COMPLAINED
       │  ├── suppressed ────────────→ SUPPRESSED
-      │  └── lost_sight ────────────→ IN_DOUBT ── settled by hand ──→ SENT, FAILED, queued
+      │  ├── lost_sight, set_aside ─→ IN_DOUBT ── settled by hand ──→ SENT, FAILED, queued
+      │
       └── lost_sight under *resend*: stays queued, one doubt more
 
 A *fact* (sent, failed) is recorded whoever learns it and however late: a worker that was stopped past its
@@ -45,6 +46,7 @@ class Event(StrEnum):
     LOST_SIGHT = "lost_sight"  # begun, and the answer never came; policy *report*
     RESENT = "resent"  # the same under policy *resend*, its sender died: it goes out again at once
     RESEND_LATER = "resend_later"  # the same, its connection broke: it waits its turn on the ladder
+    SET_ASIDE = "set_aside"  # composing it killed its senders; nothing left, and a person decides
     RETRY = "retry"  # its wait on the ladder is over
     GAVE_UP = "gave_up"  # deferred past the cut-off
     TOO_LATE = "too_late"  # the edition's own cut-off has passed
@@ -66,6 +68,7 @@ ARROWS: dict[tuple[State, Event], State] = {
     (S.QUEUED, E.FAILED): S.FAILED,
     (S.QUEUED, E.SUPPRESSED): S.SUPPRESSED,
     (S.QUEUED, E.LOST_SIGHT): S.IN_DOUBT,
+    (S.QUEUED, E.SET_ASIDE): S.IN_DOUBT,
     (S.QUEUED, E.RESENT): S.QUEUED,
     (S.QUEUED, E.RESEND_LATER): S.DEFERRED,
     (S.QUEUED, E.TOO_LATE): S.FAILED,

@@ -225,6 +225,8 @@ delivery = Table(
     Column("state", SmallInteger, nullable=False, server_default="0"),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("doubts", SmallInteger, nullable=False, server_default="0"),
+    # Senders that died while this row was composed, or was the only one on its way.
+    Column("deaths", SmallInteger, nullable=False, server_default="0"),
     Column("code", SmallInteger),
     Column("reply", Text),
     Column("first_attempt", Double),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.delivery import journal, recovery
+from publisher.delivery import journal, recovery, settle
 from publisher.delivery.drain import Options, _Drain
 from publisher.errors import StoreError
 from publisher.mail.transport import Outcome, Result
@@ -152,10 +152,64 @@ def test_a_row_that_kills_its_sender_again_and_again_is_set_aside_and_the_rest_g
     assert (account.sent, account.in_doubt) == (29, 1)
     (row,) = ledger.rows(edition, states=[State.IN_DOUBT])
     assert row.address == "reader9@d0.example"
-    assert "died three times" in row.reply
+    assert row.reply == "set aside: 3 senders died while sending it and nothing else; it may have arrived"
 
 
-def test_a_row_whose_composition_kills_is_set_aside_as_failed(ledger):
+def test_kills_while_different_rows_of_one_chunk_are_composed_lose_nobody(either_ledger):
+    ledger = either_ledger
+    edition = ledger.edition(30)
+    good, kills = ledger.compose, [f"reader{n}@d{n % 3}.example" for n in (4, 9, 9, 14, 14, 19, 24)]
+
+    def compose(edition_row, row):
+        if kills and row.address == kills[0]:
+            kills.pop(0)
+            raise Killed
+        return good(edition_row, row)
+
+    ledger.compose = compose
+    while kills:
+        run_until_killed(ledger)
+        assert ledger.sweep().recovered == 1
+    ledger.drain()
+    account = ledger.account(edition)
+    assert (account.sent, account.in_doubt, account.failed) == (30, 0, 0)
+    assert len(ledger.transport.taken) == 30  # nothing had left at any of the kills: no copy
+
+
+def test_kills_while_different_messages_of_one_chunk_are_on_their_way_set_nobody_aside(ledger):
+    edition = ledger.edition(30)
+    kills = [f"reader{n}@d{n % 3}.example" for n in (4, 4, 9, 14, 19, 24)]
+
+    def before(outgoing):
+        if kills and outgoing.recipient == kills[0]:
+            kills.pop(0)
+            raise Killed
+
+    ledger.transport.before = before
+    while kills:
+        run_until_killed(ledger)
+        ledger.sweep()
+    ledger.drain()
+    assert ledger.account(edition).sent == 30
+
+
+def test_doubts_of_broken_connections_do_not_count_as_deaths(ledger):
+    edition = ledger.edition(2)
+    lost = Result(Outcome.IN_DOUBT, reply="the connection broke")
+    ledger.transport.answers = {"reader0@d0.example": [lost] * 2, "reader1@d1.example": [lost] * 2}
+    for _ in range(2):
+        ledger.drain()
+        ledger.now += 600
+    for number in (1, 1, 2):
+        kill_at(ledger, number)
+        run_until_killed(ledger)
+        ledger.sweep()
+    ledger.transport.before = lambda outgoing: None
+    ledger.drain()
+    assert ledger.account(edition).sent == 2
+
+
+def test_a_row_whose_composition_kills_waits_for_a_person_and_is_not_sent_by_itself(ledger):
     edition = ledger.edition(30)
     good = ledger.compose
 
@@ -165,11 +219,28 @@ def test_a_row_whose_composition_kills_is_set_aside_as_failed(ledger):
         return good(edition_row, row)
 
     ledger.compose = compose
-    for _ in range(8):
+    for _ in range(5):
         run_until_killed(ledger)
         ledger.sweep()
     account = ledger.account(edition)
-    assert (account.sent, account.failed) == (29, 1)
+    assert (account.sent, account.failed, account.in_doubt) == (29, 0, 1)
+    (row,) = ledger.rows(edition, states=[State.IN_DOUBT])
+    assert row.address == "reader9@d0.example"
+    assert row.reply == "set aside: 3 senders died while composing it; nothing of it left then"
+    assert ledger.status(edition) == "done"
+    ledger.now += 1e6
+    ledger.drain()
+    assert len(ledger.transport.taken) == 29
+
+    # A person has mended the template, and has it sent: it has its tries again.
+    settle(ledger.store, row.id, "resend", now=ledger.now)
+    for _ in range(2):
+        run_until_killed(ledger)
+        ledger.sweep()
+    assert ledger.account(edition).pending == 1
+    ledger.compose = good
+    ledger.drain()
+    assert ledger.account(edition).sent == 30
 
 
 def test_a_sender_on_another_machine_is_left_alone_until_its_lease_is_long_over(ledger):

@@ -14,6 +14,7 @@ queued      deferred        deferred
 queued      failed          failed
 queued      suppressed      suppressed
 queued      lost_sight      in_doubt
+queued      set_aside       in_doubt
 queued      resent          queued
 queued      resend_later    deferred
 queued      too_late        failed
