@@ -30,6 +30,7 @@ class Connection:
     """One TCP connection to a relay and the session that runs over it.
 
     :ivar taken: messages the relay took over this connection.
+    :ivar failed_at: the stage it failed at: ``resolving``, ``connecting``, ``shaking hands`` or ``open``.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Connection:
     ) -> None:  # fmt: skip
         self.session = session
         self.taken = 0
+        self.failed_at = ""
         self.welcomed = False  # its first message has been looked for
         self.descriptor = -1
         self.events = 0
@@ -51,6 +53,11 @@ class Connection:
         self._unsent = b""
         self._addresses: list[tuple[int, Address]] = []
         self._lookup = _Lookup(host, port)
+
+    @property
+    def tls_version(self) -> str:
+        """As ``TLSv1.3``; empty in the clear."""
+        return (self._socket.version() or "") if isinstance(self._socket, ssl.SSLSocket) else ""
 
     def check(self) -> None:
         """Look at the clock, and at the name look-up while it runs."""
@@ -263,6 +270,7 @@ class Connection:
         self.events = READ
 
     def _fail(self, reason: str) -> None:
+        self.failed_at = self._stage
         self.session.lost(reason, flushed=not self._unsent)
         self.session.out.clear()
         self.close()

@@ -79,6 +79,7 @@ class Session:
         the end of this conversation may be its doing: 0 not at all, 2 by all appearances, 1 if it was only riding
         behind another one on a connection that many relays close after so many messages anyway.
     :ivar fault: why the conversation ended, when it did not end well.
+    :ivar about: the command that the last reply was to, or that was waiting for one when the connection was lost.
     """
 
     def __init__(self, login: Login, before_content: Callable[[Outgoing], Outgoing | None]) -> None:
@@ -102,6 +103,7 @@ class Session:
         self.results: list[tuple[Outgoing, Result]] = []
         self.returned: list[tuple[Outgoing, int]] = []
         self.fault: Result | None = None
+        self.about = Phase.GREETING
         self.ready = False
         self.over = False
         self.wants_tls = False
@@ -125,7 +127,8 @@ class Session:
                     return
                 if not self._expected:
                     return self._unasked(reply)
-                _HANDLERS[self._expected.popleft()](self, reply)
+                self.about = self._expected.popleft()
+                _HANDLERS[self.about](self, reply)
                 if self.wants_tls:
                     return
         except GarbageReply as error:
@@ -160,6 +163,7 @@ class Session:
         fault = None
         if not self.ready or self.current is not None or self._expected:  # resting relays may hang up as they like
             fault = Result(Outcome.RELEASED, reply=reason, relay=self._login.relay, cause=Cause.RELAY)
+        self.about = self._expected[0] if self._expected else self.about
         in_doubt = flushed and Phase.CONTENT in self._expected
         current, self.current = self.current, None
         if current is not None and in_doubt:

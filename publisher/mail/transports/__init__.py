@@ -1,8 +1,8 @@
 """One file a transport, found by its file name: ``[mail] transport = "maildir"`` is ``maildir.py``.
 
 Each has ``TRANSPORT``, a class that is made with ``(options, settings, reserve)`` and promises what
-:mod:`publisher.mail.transport` says, and in it ``Options``: the keys of ``[mail]`` that this transport reads. A new
-transport is a new file here; the contract test finds it unasked.
+:mod:`publisher.mail.transport` says, and in it ``Options``: the keys of ``[mail]`` that this transport reads, and
+``looks``: what ``masthead doctor`` looks at. A new transport is a new file here; the contract test finds it unasked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol, cast
 
 from publisher.lib.families import member, members
+from publisher.lib.findings import Look
+from publisher.mail.domains.resolver import Resolver
 from publisher.mail.transport import Reserve, Transport, unlimited
 from publisher.settings import Settings
 from publisher.settings.base import Table, describe_table, read_options_among
@@ -22,6 +24,8 @@ class TransportClass(Protocol):
     Options: ClassVar[type[Table]]
 
     def __call__(self, options: Any, settings: Settings, reserve: Reserve = unlimited) -> Transport: ...
+
+    def looks(self, options: Any, settings: Settings, resolver: Resolver) -> list[Look]: ...
 
 
 def kinds() -> tuple[str, ...]:
@@ -59,6 +63,14 @@ def open_transport(settings: Settings, reserve: Reserve = unlimited, kind: str =
     :raises SettingsError: there is no such kind, or its options cannot be used.
     """
     return load(kind or settings.mail.transport)(options_of(settings, kind), settings, reserve)
+
+
+def looks(settings: Settings, resolver: Resolver) -> list[Look]:
+    """What there is to look at of the transport that ``[mail] transport`` names; nothing is sent.
+
+    :raises SettingsError: there is no such kind, or its options are wrong.
+    """
+    return load(settings.mail.transport).looks(options_of(settings), settings, resolver)
 
 
 def check_transport(settings: Settings) -> None:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from publisher.errors import DeliveryError
+from publisher.lib.findings import Look, warning
 from publisher.lib.text import one_line
+from publisher.mail.domains.resolver import Resolver
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Reserve, Result, unlimited
 from publisher.settings import Settings
 from publisher.settings.base import Table
@@ -35,6 +37,12 @@ class MaildirTransport(OneByOne):
         self.directory = settings.state / "outbox"
         self._read: frozenset[str] = frozenset()
         self._read_at = -1
+
+    @classmethod
+    def looks(cls, options: Table, settings: Settings, resolver: Resolver) -> list[Look]:
+        """That nothing leaves this machine."""
+        todo = 'set [mail] transport = "smtp" and a relay to send it'
+        return [Look("transport", lambda: [warning("transport", "mail is kept in state/outbox, none leaves", todo)])]
 
     def send(self, outgoing: Outgoing) -> Result:
         """Write one message; when it returns, the message survives a power cut.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from publisher.lib.findings import Look, warning
+from publisher.mail.domains.resolver import Resolver
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Reserve, Result, unlimited
 from publisher.settings import Settings
 from publisher.settings.base import Table
@@ -18,6 +20,12 @@ class MemoryTransport(OneByOne):
         self, options: Table | None = None, settings: Settings | None = None, reserve: Reserve = unlimited
     ) -> None:
         self.taken: list[Outgoing] = []
+
+    @classmethod
+    def looks(cls, options: Table, settings: Settings, resolver: Resolver) -> list[Look]:
+        """That nothing is sent at all."""
+        todo = 'set [mail] transport = "smtp" and a relay to send it'
+        return [Look("transport", lambda: [warning("transport", "every message is thrown away", todo)])]
 
     def send(self, outgoing: Outgoing) -> Result:
         """Take one message."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,9 +13,13 @@ from pydantic import Field, model_validator
 
 from publisher.errors import SettingsError
 from publisher.lib.backoff import BackOff
+from publisher.lib.findings import Look
+from publisher.mail.domains import hosts
+from publisher.mail.domains.resolver import Resolver
 from publisher.mail.smtp.client import Client
 from publisher.mail.smtp.relays import PAUSES
 from publisher.mail.smtp.session import Patience
+from publisher.mail.smtp.trial import check_relay
 from publisher.mail.smtp.values import Domain, Relay, Security
 from publisher.mail.transport import Reserve, unlimited
 from publisher.settings import Settings
@@ -129,6 +133,17 @@ class SmtpTransport(Client):
             pauses=pauses,
             clock=clock,
         )
+
+    @classmethod
+    def looks(cls, options: SmtpOptions, settings: Settings, resolver: Resolver) -> list[Look]:
+        """Each relay, logged in to and left again, and the names of its addresses."""
+        hello = options.hello or _own_name()
+
+        def of(one: RelayOptions) -> Iterator[Look]:
+            yield Look(f"relay {one.address}", lambda: [check_relay(_relay(one, settings.directory), hello)])
+            yield Look(f"PTR of {one.host}", lambda: [hosts.check_names(resolver, one.host)])
+
+        return [look for one in options.all_relays for look in of(one)]
 
 
 TRANSPORT = SmtpTransport
