@@ -27,9 +27,12 @@ def run(connection: Connection, at: str | None) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError:
-        raise StoreError(
-            f"the database is at revision {at}, which this Masthead does not know; install the newer one"
-        ) from None
+        raise unknown_revision(at) from None
+
+
+def unknown_revision(at: str | None) -> StoreError:
+    """The failure that a database of a newer program is."""
+    return StoreError(f"the database is at revision {at}, which this Masthead does not know; install the newer one")
 
 
 def _config() -> Config:

@@ -105,24 +105,23 @@ class Store:
             self._engine.dispose()
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, upgrade: bool = True) -> Store:
     """Open the database at ``url``, making it and bringing it up to date where needed.
 
     :param url: an SQLAlchemy URL of SQLite or PostgreSQL (``postgresql://`` means psycopg 3).
+    :param upgrade: without, the database is taken as it is, for looking at it: nothing is made or migrated, and what
+        is wrong with it is raised at the first transaction.
     :raises StoreError: it cannot be opened, or a newer Masthead made it.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError("the database URL cannot be read; expected sqlite:///file or postgresql://…") from None
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    parsed = _parse(url)
     if parsed.drivername == "sqlite":
-        engine = _sqlite(parsed)
+        engine = _sqlite(parsed, make=upgrade)
     elif parsed.drivername == "postgresql+psycopg":
         engine = _postgresql(parsed)
     else:
         raise StoreError(f"the database {parsed.drivername} is not supported; use sqlite or postgresql")
+    if not upgrade:
+        return Store(engine)
     try:
         if engine.dialect.name == "sqlite":
             _use_wal(engine)
@@ -135,6 +134,24 @@ def open_store(url: str) -> Store:
         engine.dispose()
         raise
     return Store(engine)
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a database to open at ``url``; of a server's database only opening it can tell.
+
+    :raises StoreError: the URL cannot be read.
+    """
+    parsed = _parse(url)
+    in_a_file = parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:"
+    return not in_a_file or Path(str(parsed.database)).exists()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("the database URL cannot be read; expected sqlite:///file or postgresql://…") from None
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in ("postgresql", "postgres") else parsed
 
 
 @contextmanager
@@ -165,12 +182,15 @@ def _bring_up_to_date(connection: Connection) -> None:
         chain.run(connection, at)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, *, make: bool) -> Engine:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
     if url.database and url.database != ":memory:":
-        _make_private_file(Path(url.database))
+        if make:
+            _make_private_file(Path(url.database))
+        elif not Path(url.database).exists():
+            raise StoreError(f"there is no database {url.database} yet; masthead makes it at its first start")
     else:
         options["poolclass"] = StaticPool  # every connection to :memory: would be a database of its own
     engine = create_engine(url, hide_parameters=True, **options)

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, insert, select, text
 
 import publisher.store
 from publisher.errors import StoreError
-from publisher.store import chain, meta, migrate, open_store, subscribers
+from publisher.store import chain, is_there, meta, migrate, open_store, subscribers
 from publisher.store.tables import metadata, schedule_run
 
 
@@ -183,3 +183,29 @@ def test_an_upgrade_that_makes_the_table_of_subscribers_anew_keeps_everything_el
         assert subscribers.subscriptions(tx, 2) == [], "what refers to a subscriber goes with them"
         assert tx.execute(text("PRAGMA foreign_key_check")).all() == []
     opened.close()
+
+
+def test_a_database_that_is_only_looked_at_is_neither_made_nor_changed(tmp_path):
+    with pytest.raises(StoreError, match=r"masthead makes it at its first start"):
+        open_store(url(tmp_path), upgrade=False)
+    assert not (tmp_path / "state").exists()
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE something (id INTEGER)")
+    database.close()
+    before = path.read_bytes()
+    store = open_store(f"sqlite:///{path}", upgrade=False)
+    with store.read() as tx:
+        assert tx.scalar(text("SELECT count(*) FROM something")) == 0
+    store.close()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("address", "there"),
+    [("sqlite:///{}/a.db", True), ("sqlite:///{}/b.db", False), ("sqlite://", True), ("postgresql://h/x", True)],
+)
+def test_whether_a_database_is_there_is_told_without_making_it(tmp_path, address, there):
+    (tmp_path / "a.db").touch()
+    assert is_there(address.format(tmp_path)) is there
+    assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
