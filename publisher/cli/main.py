@@ -47,6 +47,12 @@ def _subscribers() -> Family:
     return {"import": subscribers.import_, "export": subscribers.export, "lmtp": subscribers.lmtp}
 
 
+def _dkim() -> Family:
+    from publisher.cli.dkim import dkim
+
+    return {"dkim": dkim}
+
+
 #: Every command in the order of ``--help``. A test holds each line to the command's docstring.
 COMMANDS = {
     "init": Entry("Make a site: a commented publication.toml and two sample articles.", _site),
@@ -81,6 +87,7 @@ COMMANDS = {
         _subscribers,
     ),
     "export": Entry("Write all subscribers with what they asked for, or all suppressions.", _subscribers),
+    "dkim": Entry("The key that signs our mail.", _dkim),
     "lmtp": Entry("Take bounces and complaints from a mail server by LMTP, in the foreground.", _subscribers),
 }
 

@@ -32,14 +32,18 @@ def _domain_or_empty(value: str) -> str:
     return value
 
 
-def _selector_or_empty(value: str) -> str:
+def selector_or_empty(value: str) -> str:
+    """``value``, where it can name a DKIM key in the DNS.
+
+    :raises ValueError: it cannot.
+    """
     if value and not re.fullmatch(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", value):
         raise ValueError("expected a DKIM selector such as masthead1")
     return value
 
 
 Domain = Annotated[str, AfterValidator(_domain_or_empty)]
-Selector = Annotated[str, AfterValidator(_selector_or_empty)]
+Selector = Annotated[str, AfterValidator(selector_or_empty)]
 
 
 class SenderSettings(Table):
