@@ -29,6 +29,7 @@ from types import FrameType
 
 from publisher.errors import SiteError
 from publisher.settings import Settings
+from publisher.settings.reach import start_lines
 
 #: From Ctrl-C to the last child gone, at most this many seconds.
 STOP_SECONDS = 4.0
@@ -140,6 +141,8 @@ def supervise(
         stop = _StopFlag()
         with stop.installed():
             say(f"http://{f'[{host}]' if ':' in host else host}:{port}/   (Ctrl-C stops)")
+            for line in start_lines(settings):
+                say(line)
             try:
                 while not stop.asked:
                     _keep_alive(children, time.monotonic(), say)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from publisher.settings.base import Table
+from publisher.lib.networks import parse_network
+from publisher.settings.base import Secret, Table
 
 
 def _host_name(value: str) -> str:
@@ -16,6 +17,15 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        parse_network(value)
+    except ValueError:
+        raise ValueError(f"expected an address or a network such as 172.18.0.0/16 or ::1, not {value!r}") from None
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 
 
@@ -52,7 +62,16 @@ class WebSettings(Table):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     desk: Literal["local", "off"] = Field(
-        default="local", description="Who sees the operator's desk: requests from this very machine, or nobody."
+        default="local",
+        description="Who sees the operator's desk: this very machine where base_url is loopback too, or nobody.",
+    )
+    metrics_token: Secret | None = Field(
+        default=None,
+        description="Bearer token that reads /metrics from anywhere; at least 16 characters.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="Addresses or networks of your proxies: their X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
     page_size: int = Field(default=24, ge=5, le=100, description="Articles on one page of a list.")
     image_hosts: tuple[HostName, ...] = Field(

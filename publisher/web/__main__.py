@@ -16,6 +16,7 @@ import uvicorn
 
 from publisher.errors import MastheadError
 from publisher.pipeline.site import open_site
+from publisher.settings.reach import start_lines
 from publisher.web.app import create_app
 
 
@@ -39,13 +40,17 @@ def main() -> None:
     options = parser.parse_args()
     try:
         site = open_site(options.site)
+        app = create_app(site)
     except MastheadError as error:
         sys.exit(f"masthead web: {error}")
     if options.fd is not None:
         leave_with_parent()
     settings = site.settings
+    if options.fd is None:  # else the supervisor has said it
+        for line in start_lines(settings):
+            print(f"masthead web: {line}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
-        create_app(site),
+        app,
         fd=options.fd,
         host=options.host or settings.web.host,
         port=options.port or settings.web.port,

@@ -1,5 +1,6 @@
 """What deploy/ tells an operator to run exists."""
 
+import ipaddress
 import re
 from pathlib import Path
 
@@ -65,3 +66,23 @@ def test_every_setting_that_the_scaling_page_names_exists():
     text = (DEPLOY.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
     for table, key in re.findall(r"`\[(\w+)\] (\w+)", text):
         assert key in Settings.model_fields[table].annotation.model_fields, f"[{table}] {key}"
+
+
+def test_the_compose_file_trusts_nginx_and_nobody_else(tmp_path):
+    write_site(tmp_path)
+    services = composed()["services"]
+    environment = services["web"]["environment"]
+    settings = load_settings(tmp_path, {name: value for name, value in environment.items() if "MASTHEAD" in name})
+    address = services["nginx"]["networks"]["default"]["ipv4_address"]
+    assert settings.web.trusted_proxies == (address,)
+    (pool,) = composed()["networks"]["default"]["ipam"]["config"]
+    assert ipaddress.ip_address(address) in ipaddress.ip_network(pool["subnet"])
+
+
+def test_nginx_says_who_the_visitor_is_wherever_it_asks_the_app():
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    locations = re.findall(r"location @?\S+ \{[^{}]*proxy_pass[^{}]*\}", text)
+    assert locations
+    for one in locations:
+        assert "proxy_set_header X-Forwarded-For $remote_addr;" in one  # replaces what the visitor wrote
+        assert "proxy_set_header X-Forwarded-Proto $scheme;" in one

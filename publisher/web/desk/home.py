@@ -4,8 +4,9 @@
 
     articles ─ feeds ─ the edition as its subscribers get it ─ outbox ─ posts
 
-Seen only from this very machine (:mod:`publisher.web.frame.security`); everybody else gets the public front page at
-the same address. Each part of the page is a function of its own that returns plain values.
+Seen only on this very machine, and where ``base_url`` is loopback (:mod:`publisher.settings.reach`); everybody else
+gets the public front page at the same address. Each part of the page is a function of its own that returns plain
+values.
 """
 
 from __future__ import annotations

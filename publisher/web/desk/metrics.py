@@ -1,4 +1,4 @@
-"""``/metrics`` for this machine's monitoring: Prometheus' text format, straight from the database.
+"""``/metrics`` for monitoring: Prometheus' text format, straight from the database.
 
 What matters is age: work that is due and not taken (``oldest_due_chunk_age_seconds``,
 ``oldest_schedule_lag_seconds``), not whether a process lives. No address and no reply text is in here.
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.store import Tx, figures
-from publisher.web.frame.access import DESK
+from publisher.web.frame.access import METRICS
 from publisher.web.frame.frame import Frame
 from publisher.web.frame.routes import Get
 
@@ -95,4 +95,4 @@ def metrics(frame: Frame, request: Request) -> Response:
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-ROUTES = (Get("/metrics", metrics, DESK),)
+ROUTES = (Get("/metrics", metrics, METRICS),)

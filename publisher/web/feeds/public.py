@@ -30,7 +30,6 @@ from publisher.web.feeds import files, pages
 from publisher.web.frame.access import ANYBODY
 from publisher.web.frame.frame import Frame, root_of
 from publisher.web.frame.routes import Get
-from publisher.web.frame.visitors import visitor_of
 from publisher.web.site.files import media_file
 
 log = logging.getLogger(__name__)
@@ -103,7 +102,7 @@ def _links(frame: Frame, path: str, *, archive: bool) -> str:
 
 def _allowed(frame: Frame, request: Request, path: str) -> bool:
     agent = request.headers.get("user-agent", "")
-    return frame.downloads.allows(path, visitor_of(request.scope), agent, frame.site.now())
+    return frame.downloads.allows(path, frame.visitor(request), agent, frame.site.now())
 
 
 def _refused(frame: Frame) -> Response:

@@ -5,11 +5,14 @@
     ANYBODY    everybody
     by_token   whoever holds a genuine link: its token is checked before the handler runs
     DESK       the operator; for everybody else the address does not exist
+    METRICS    the operator, and a monitoring that sends the bearer token of the settings; for others as DESK
     PROVIDER   a mail provider: its handler checks the signature over the body (:mod:`publisher.web.feedback`)
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +38,7 @@ Refuse = Callable[[Frame, Request, FormData | None], Response | None]
 class Access:
     """Who may use a route."""
 
-    who: Literal["anybody", "token", "desk", "provider"]
+    who: Literal["anybody", "token", "desk", "metrics", "provider"]
     refuse: Refuse
 
 
@@ -49,7 +52,7 @@ def admit(frame: Frame, access: Access, request: Request, form: FormData | None 
 
 def private(access: Access, response: Response) -> Response:
     """Keep what was made for the operator, or for the holder of one link, out of shared caches."""
-    if access.who == "desk":
+    if access.who in ("desk", "metrics"):
         response.headers["cache-control"] = NEVER_KEPT
         response.headers["cross-origin-resource-policy"] = "same-origin"
     elif access.who == "token":
@@ -86,6 +89,21 @@ def _not_the_operator(frame: Frame, request: Request, form: FormData | None) -> 
     return None
 
 
+def _no_monitoring(frame: Frame, request: Request, form: FormData | None) -> Response | None:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    known = frame.metrics_token
+    genuine = hmac.compare_digest(_digest(given.strip()), _digest(known)) and scheme.lower() == "bearer"
+    if not (frame.is_desk(request) or (known and genuine)):
+        raise HTTPException(404)
+    return None
+
+
+def _digest(text: str) -> bytes:
+    """Of one length whatever is compared, so that the time says nothing about the length either."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
 ANYBODY = Access("anybody", _nobody)
 DESK = Access("desk", _not_the_operator)
+METRICS = Access("metrics", _no_monitoring)
 PROVIDER = Access("provider", _nobody)

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from feeds import AlternateLink
+from publisher.errors import SettingsError
 from publisher.lib.direction import direction
 from publisher.lib.languages import negotiated
 from publisher.model import Publication
@@ -29,11 +30,14 @@ from publisher.pipeline.site import Site
 from publisher.rendering.languages import Speech, speech_for
 from publisher.rendering.pages import Pages
 from publisher.rendering.words import ENGLISH, known_tags
+from publisher.settings import Settings
+from publisher.settings.reach import serves_desk
 from publisher.web.frame.assets import Assets
 from publisher.web.frame.body import Origins
 from publisher.web.frame.conditions import known_tag
 from publisher.web.frame.limits import Downloads, Lately
 from publisher.web.frame.security import FormToken, content_security_policy, is_local
+from publisher.web.frame.visitors import Visitor, Visitors
 
 T = TypeVar("T")
 
@@ -43,6 +47,8 @@ REVALIDATE = "no-cache"
 NEVER_KEPT = "no-store"
 #: Files whose name holds their hash.
 FOR_EVER = "public, max-age=31536000, immutable"
+#: Characters of the token that opens /metrics, at least.
+MIN_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,9 @@ class Frame:
     #: Subscriber counts of aggregators that were written lately, by feed and aggregator.
     claims: Lately[tuple[str, str], int] = field(default_factory=Lately)
     token: FormToken = field(default_factory=FormToken)
+    visitors: Visitors = field(default_factory=Visitors)
+    #: Opens /metrics from anywhere; empty: nothing does.
+    metrics_token: str = field(default="", repr=False)
     sections: Callable[[], tuple[NavLink, ...]] = lambda: ()
     alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: ()
     #: Links at the foot of every page: subscribe, feeds, editions. Their labels are keys of words.
@@ -89,7 +98,10 @@ class Frame:
         foot: tuple[NavLink, ...] = (),
         fetch: Callable[[str], bytes] = _no_network,
     ) -> Frame:
-        """The frame of ``site``; templates and style are read once."""
+        """The frame of ``site``; templates and style are read once.
+
+        :raises SettingsError: the token of ``/metrics`` cannot be read, or is short enough to be guessed.
+        """
         settings, publication = site.settings, site.settings.as_publication()
         return cls(
             site=site,
@@ -97,6 +109,8 @@ class Frame:
             pages=Pages(publication, settings.directory),
             assets=Assets.build(settings.directory, publication.title, settings.design),
             downloads=Downloads(settings.feed.downloads_per_minute),
+            visitors=Visitors(settings.web.trusted_proxies),
+            metrics_token=_metrics_token(settings),
             sections=sections,
             alternates=alternates,
             foot=foot,
@@ -113,8 +127,12 @@ class Frame:
         return self.publication.base_url + path
 
     def is_desk(self, request: Request) -> bool:
-        """Whether the request may see the operator's desk; see :func:`publisher.web.frame.security.is_local`."""
-        return self.site.settings.web.desk == "local" and is_local(request.scope)
+        """Whether the request may see the operator's desk; see :mod:`publisher.settings.reach`."""
+        return serves_desk(self.site.settings) and is_local(request.scope, self.visitors)
+
+    def visitor(self, request: Request) -> Visitor:
+        """Who sent the request."""
+        return self.visitors.of(request.scope)
 
     def origins(self, request: Request) -> Origins:
         """Which pictures a page may load; for :func:`publisher.web.frame.body.page_body`."""
@@ -196,6 +214,15 @@ class Frame:
             policy = content_security_policy(self.site.settings.web.image_hosts, frames=True)
             response.headers["content-security-policy"] = policy
         return conditional(request, response) if status == 200 and cache != NEVER_KEPT else response
+
+
+def _metrics_token(settings: Settings) -> str:
+    if settings.web.metrics_token is None:
+        return ""
+    token = settings.web.metrics_token.reveal(settings.directory)
+    if len(token) < MIN_TOKEN:
+        raise SettingsError(f"web.metrics_token: expected at least {MIN_TOKEN} characters")
+    return token
 
 
 def remembered(ask: Callable[[], T], seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], T]:

@@ -79,7 +79,7 @@ def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exc
         except Exception:
             response = Response("<!doctype html><title>500</title><p>Something broke on our side.", 500)
             response.headers["content-type"] = "text/html; charset=utf-8"
-        for name, value in security_headers(request.scope, frame.policy).items():
+        for name, value in security_headers(request.scope, frame.policy, frame.visitors).items():
             response.headers.setdefault(name, value)
         return response
 

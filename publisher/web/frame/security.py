@@ -5,15 +5,14 @@
     request ─→ BodyLimit (413) ─→ route ─→ response ─→ SecurityHeaders (adds what the route did not set)
 
 The policy: no script at all, nothing from a third party, no framing by others, forms only
-to ourselves. HSTS is said over https only. The desk is shown to requests of this very machine: loopback peer,
-loopback name in ``Host`` (so a rebound DNS name does not get in) and no sign of a proxy; anything else gets
-404, as if it were not there.
+to ourselves. HSTS is said over https only. The desk is shown where ``base_url`` is loopback
+(:mod:`publisher.settings.reach`) and to requests of this very machine: loopback peer, loopback name in ``Host`` (so a
+rebound DNS name does not get in) and no sign of a proxy; anything else gets 404, as if it were not there.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
@@ -23,7 +22,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from publisher.web.frame.visitors import visitor_of
+from publisher.lib.networks import is_loopback_host
+from publisher.web.frame.visitors import Visitors
 
 #: Largest request body in bytes, by path prefix; the first that fits counts.
 BODY_LIMITS: tuple[tuple[str, int], ...] = (("/webhooks/", 1_048_576), ("", 65_536))
@@ -65,7 +65,7 @@ def mail_policy(image_hosts: Iterable[str] = ()) -> str:
     return MAIL_POLICY.format(hosts="".join(f" https://{host}" for host in image_hosts))
 
 
-def security_headers(scope: Scope, policy: str) -> dict[str, str]:
+def security_headers(scope: Scope, policy: str, visitors: Visitors) -> dict[str, str]:
     """The headers that a response to ``scope`` carries unless its route set them."""
     headers = {
         "content-security-policy": policy,
@@ -75,8 +75,7 @@ def security_headers(scope: Scope, policy: str) -> dict[str, str]:
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
-    # Over plain http browsers ignore HSTS, so a made-up header gains nothing.
-    if scope.get("scheme") == "https" or Headers(scope=scope).get("x-forwarded-proto") == "https":
+    if visitors.is_https(scope):
         headers["strict-transport-security"] = "max-age=31536000"
     return headers
 
@@ -84,9 +83,10 @@ def security_headers(scope: Scope, policy: str) -> dict[str, str]:
 class SecurityHeaders:
     """Middleware: adds :func:`security_headers` to every response."""
 
-    def __init__(self, app: ASGIApp, policy: str) -> None:
+    def __init__(self, app: ASGIApp, policy: str, visitors: Visitors) -> None:
         self.app = app
         self.policy = policy
+        self.visitors = visitors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +96,7 @@ class SecurityHeaders:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in security_headers(scope, self.policy).items():
+                for name, value in security_headers(scope, self.policy, self.visitors).items():
                     headers.setdefault(name, value)
                 # Older browsers do not know frame-ancestors.
                 framing = "SAMEORIGIN" if "frame-ancestors 'self'" in headers["content-security-policy"] else "DENY"
@@ -138,22 +138,10 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
 
-def is_loopback_host(host: str) -> bool:
-    """Whether a ``Host`` header names this machine: ``localhost``, ``127.0.0.0/8`` or ``[::1]``, any port."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost":
-            return True
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback and "%" not in name
-
-
-def is_local(scope: Scope) -> bool:
-    """Whether a request was made by a program on this very machine, to this machine's own name."""
+def is_local(scope: Scope, visitors: Visitors) -> bool:
+    """Whether a request seems to be made by a program on this very machine, to this machine's own name."""
     hosts = Headers(scope=scope).getlist("host")
-    return visitor_of(scope).here and len(hosts) == 1 and is_loopback_host(hosts[0])
+    return visitors.of(scope).here and len(hosts) == 1 and is_loopback_host(hosts[0])
 
 
 def same_origin(request: Request) -> bool:

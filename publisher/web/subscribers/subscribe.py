@@ -36,7 +36,6 @@ from publisher.web.frame.access import ANYBODY, by_token
 from publisher.web.frame.frame import FOR_EVER, NEVER_KEPT, Frame
 from publisher.web.frame.problems import problem, void_link
 from publisher.web.frame.routes import Get, PostBody, PostForm
-from publisher.web.frame.visitors import visitor_of
 from publisher.web.subscribers.forms import form_words, spoken, wishes_form
 from publisher.web.subscribers.questions import own_link, say, texts, titles
 
@@ -127,7 +126,7 @@ def _read(
 def _ask(frame: Frame, request: Request, address: Address, wishes: Wishes, raw: Mapping[str, Sequence[str]]) -> Outcome:
     if any(value.strip() for value in raw.get(HONEYPOT, ())):
         return Outcome.TAKEN  # a program; it is told what everyone is told
-    site, network = frame.site, visitor_of(request.scope).address
+    site, network = frame.site, frame.visitor(request).address
     return subscribing.ask(site.store, site.settings, address, wishes, network=network, now=site.now())
 
 

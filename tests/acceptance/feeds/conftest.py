@@ -66,7 +66,8 @@ def serve(site: Path, base_url: Callable[[int], str]) -> Iterator[Published]:
     write_site(site, publication={"id": "tag:slow.example,2025:post", "base_url": base_url(port)})
     settings = load_settings(site, {})
     store = open_store(settings.database_url)
-    server = uvicorn.Server(uvicorn.Config(create_app(Site(settings, store)), log_level="warning", lifespan="off"))
+    app = create_app(Site(settings, store))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", proxy_headers=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

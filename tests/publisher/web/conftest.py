@@ -78,11 +78,17 @@ def far(app):
     )
 
 
+def on_loopback(settings):
+    """The same settings where ``base_url`` is loopback: the desk of a public site is served to nobody."""
+    publication = settings.publication.model_copy(update={"base_url": "http://127.0.0.1:8000"})
+    return settings.model_copy(update={"publication": publication})
+
+
 @pytest.fixture
-def near(app):
-    """The operator: a browser on this very machine."""
+def near(site_dir, store):
+    """The operator: a browser on the very machine whose loopback address the site has."""
     return TestClient(
-        app,
+        create_app(Site(on_loopback(load_settings(site_dir)), store)),
         base_url="http://127.0.0.1:8000",
         client=("127.0.0.1", 4711),
         follow_redirects=False,

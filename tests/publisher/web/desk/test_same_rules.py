@@ -22,7 +22,7 @@ from publisher.store.tables import chunk, delivery, edition
 from publisher.web.app import application
 from publisher.web.desk.posts import channel_view
 from publisher.web.frame.frame import Frame
-from tests.publisher.web.conftest import make_article
+from tests.publisher.web.conftest import make_article, on_loopback
 
 HOME = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
 CHANNEL = '[[channels]]\nname = "x"\nkind = "x"\ndry_run = true\n'
@@ -32,7 +32,7 @@ class Desk:
     """Presses a button of the desk."""
 
     def __init__(self, site_dir, store) -> None:
-        self.frame = Frame.of(Site(load_settings(site_dir), store))
+        self.frame = Frame.of(Site(on_loopback(load_settings(site_dir)), store))
         address = "http://127.0.0.1:8000"
         self.client = TestClient(
             application(self.frame), base_url=address, client=("127.0.0.1", 1), follow_redirects=False

@@ -60,17 +60,17 @@ def test_every_route_of_the_application_comes_from_a_row_that_says_who_may_use_i
     assert len(routes) > 2 * len(ENTRIES)
     for route in routes:
         assert isinstance(route, BoundRoute), route
-        assert route.entry.access.who in ("anybody", "token", "desk", "provider")
+        assert route.entry.access.who in ("anybody", "token", "desk", "metrics", "provider")
 
 
 def test_what_a_path_looks_like_fits_who_may_use_it():
     for entry in ENTRIES:
         assert ("{token}" in entry.path) is (entry.access.who == "token"), entry.path
-        assert entry.path.startswith(("/desk/", "/metrics")) is (entry.access.who == "desk"), entry.path
+        assert entry.path.startswith(("/desk/", "/metrics")) is (entry.access.who in ("desk", "metrics")), entry.path
         assert entry.path.startswith("/webhooks/") is (entry.access.who == "provider"), entry.path
 
 
-@pytest.mark.parametrize("entry", of("desk"), ids=names)
+@pytest.mark.parametrize("entry", of("desk", "metrics"), ids=names)
 def test_the_desk_does_not_exist_for_others(far, near, entry):
     assert ask(far, entry).status_code == 404
     if isinstance(entry, PostForm):

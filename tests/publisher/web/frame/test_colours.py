@@ -69,10 +69,11 @@ def test_public_pages_and_the_desk_are_shown_in_the_chosen_colours(site_dir, sto
     from publisher.pipeline.site import Site
     from publisher.settings import load_settings
     from publisher.web.app import create_app
+    from tests.publisher.web.conftest import on_loopback
 
     with (site_dir / "publication.toml").open("a") as file:
         file.write('[design]\nground = "#e8f1f7"\n')
-    app = create_app(Site(load_settings(site_dir), store))
+    app = create_app(Site(on_loopback(load_settings(site_dir)), store))
     near = TestClient(app, base_url="http://127.0.0.1:8000", client=("127.0.0.1", 1))
     page = near.get(path)
     assert page.status_code == 200

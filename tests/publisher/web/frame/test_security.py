@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from publisher.lib.networks import is_loopback_host
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.web.frame.access import ANYBODY
@@ -22,10 +23,9 @@ from publisher.web.frame.security import (
     BodyLimit,
     FormToken,
     is_local,
-    is_loopback_host,
     same_origin,
 )
-from publisher.web.frame.visitors import FORWARDING_HEADERS
+from publisher.web.frame.visitors import FORWARDING_HEADERS, Visitors
 from publisher.web.site.files import media_file
 
 
@@ -52,7 +52,7 @@ def scope(client="127.0.0.1", host="127.0.0.1:8000", **headers):
     ],
 )
 def test_a_browser_of_this_machine_that_asks_for_this_machine_is_local(client, host):
-    assert is_local(scope(client, host))
+    assert is_local(scope(client, host), Visitors())
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_a_browser_of_this_machine_that_asks_for_this_machine_is_local(client, h
     ],
 )
 def test_anybody_else_is_not(client, host):
-    assert not is_local(scope(client, host))
+    assert not is_local(scope(client, host), Visitors())
 
 
 @pytest.mark.parametrize("header", FORWARDING_HEADERS)
 def test_a_request_that_came_through_a_proxy_is_not_local(header):
-    assert not is_local(scope(**{header: "127.0.0.1"}))
+    assert not is_local(scope(**{header: "127.0.0.1"}), Visitors())
 
 
 def test_two_host_headers_are_not_local():
     doubled = scope()
     doubled["headers"].append((b"host", b"evil.example"))
-    assert not is_local(doubled)
+    assert not is_local(doubled, Visitors())
 
 
 @given(st.text(max_size=60))
