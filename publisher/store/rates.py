@@ -23,9 +23,9 @@ from publisher.store.database import Store
 from publisher.store.dialect import insert
 from publisher.store.tables import metadata
 
-#: How far ahead ``free_at`` may lie: this many seconds, or this many bookings where one takes longer.
+#: How far ahead ``free_at`` may lie: this many seconds, or this many sends where they take longer.
 MAX_AHEAD_SECONDS = 60.0
-MAX_AHEAD_BOOKINGS = 100
+MAX_AHEAD_SENDS = 100
 
 rate = Table(
     "rate",
@@ -48,7 +48,7 @@ def reserve(tx: Connection, key: str, count: int, per_second: float, *, now: flo
     if tx.dialect.name == "postgresql":
         here = func.extract("epoch", func.clock_timestamp()).cast(Double)
         latest, earliest = func.greatest, func.least
-    bound = here + max(MAX_AHEAD_SECONDS, MAX_AHEAD_BOOKINGS * length)
+    bound = here + max(MAX_AHEAD_SECONDS, MAX_AHEAD_SENDS / per_second)
     statement = (
         update(rate)
         .where(rate.c.key == key)
