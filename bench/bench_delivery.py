@@ -60,7 +60,7 @@ def main() -> None:
 
 def _row(number: int) -> DeliveryRow:
     address = f"reader{number}@domain{number % 50}.example"
-    return DeliveryRow(number, 1, number, address, real_edition.VARIANT, 0, 0, 1.8e9, f"Reader {number}")
+    return DeliveryRow(number, 1, number, address, real_edition.VARIANT, 0, 0, 1.8e9, f"Subscriber {number}")
 
 
 EDITION = EditionRow(1, "digest", 1, "The Slow Post", 1.8e9, 1.8e9, "resend", None)
@@ -162,7 +162,7 @@ def _openssl() -> float:
 
 
 def _naive(directory: Path, port: int) -> None:
-    """What a script does: render and inline for every reader, a new connection for every message."""
+    """What a script does: render and inline for every subscriber, a new connection for every message."""
     settings = real_edition.site(directory, port, SESSIONS // WORKERS)
     edition = Edition(1, "digest", 1, "The Slow Post", real_edition.DAY, real_edition.ARTICLES)
     messages = _some(directory, port, 20)

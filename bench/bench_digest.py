@@ -60,19 +60,19 @@ def recipient(number: int) -> Recipient:
         preferences_url=f"https://slow.example/p/{token}",
         web_url=f"https://slow.example/w/{token}",
         date=DAY,
-        name=f"Reader {number}",
+        name=f"Subscriber {number}",
         topics=("Portraits", "Coast"),
     )
 
 
 def source(edition: Edition, number: int = 0) -> str:
-    """The edition's HTML before inlining, with one reader's values: what others make for each message."""
+    """The edition's HTML before inlining, with one subscriber's values: what others make for each message."""
     site = settings()
     frame = speech_for("en")
     bodies = {item.id: article_body(item) for item in edition.articles}
-    reader = {name: f"https://slow.example/{name}/{number}" for name in SUBSCRIBER_FIELDS}
+    subscriber = {name: f"https://slow.example/{name}/{number}" for name in SUBSCRIBER_FIELDS}
     shown = [Shown(item) for item in edition.articles]
-    values = digest_values(edition, site, site.digests[0], frame, bodies, shown, share_links={}, reader=reader)
+    values = digest_values(edition, site, site.digests[0], frame, bodies, shown, share_links={}, subscriber=subscriber)
     return render(environment(), "email/letter/body.html", values)
 
 
@@ -101,7 +101,7 @@ def main() -> None:
 
     digests.MAX_HTML = 10**9  # here the long edition is to stay long
     signer = Signer("slow.example", (Key("bench", rsa.generate_private_key(65537, 2048)),))
-    readers = [recipient(number) for number in range(2000)]
+    subscribers = [recipient(number) for number in range(2000)]
     print(" source  inlined  compose once  each anew   segments   ratio   signed")
     print("     KB       KB            ms      msg/s      msg/s            msg/s")
     for size in SIZES:
@@ -111,8 +111,8 @@ def main() -> None:
         compiled = compose(edition, settings()).compiled
         once = (time.perf_counter() - started) * 1000
         anew = rate(lambda number, made=edition: inline(source(made, number)))
-        plain = rate(lambda number, made=compiled: made.message(readers[number % 2000]))
-        signed = rate(lambda number, made=compiled: signer.sign(made.message(readers[number % 2000])))
+        plain = rate(lambda number, made=compiled: made.message(subscribers[number % 2000]))
+        signed = rate(lambda number, made=compiled: signer.sign(made.message(subscribers[number % 2000])))
         kilobytes = len(source(edition).encode()) / 1000
         print(
             f"{kilobytes:7.0f} {compiled.html_bytes / 1000:8.0f} {once:13.0f} {anew:10.1f} {plain:10.0f} "

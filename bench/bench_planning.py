@@ -1,4 +1,4 @@
-"""Readers planned per second, by how alike they are; the reference is the plain way, reader by reader.
+"""Subscribers planned per second, by how alike they are; the reference is the plain way, subscriber by subscriber.
 
 Then a whole planning on SQLite, and for how long nobody else could write meanwhile.
 """
@@ -14,12 +14,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from publisher.digests.planning import Reader, Released, next_slot, plan
+from publisher.digests.planning import Released, SubscriptionState, next_slot, plan
 from publisher.model import Article, Cadence, Subscription
 from publisher.pipeline.planning import plan_editions
 from publisher.pipeline.site import Site
 from publisher.settings import Settings
-from publisher.store import Store, Tx, articles, editions, open_store, subscribers
+from publisher.store import Store, Tx, articles, editions, open_store
 from publisher.store.subscribers import NewSubscriber
 
 NOW = 1_800_000_000.0
@@ -37,9 +37,9 @@ def _articles(count: int) -> list[Released]:
     ]
 
 
-def _readers(count: int, topics: int) -> list[Reader]:
+def _states(count: int, topics: int) -> list[SubscriptionState]:
     rng = random.Random(2)
-    readers = []
+    subscribers = []
     for number in range(count):
         asked = Subscription(
             number,
@@ -49,20 +49,20 @@ def _readers(count: int, topics: int) -> list[Reader]:
             hour=rng.randint(0, 23),
             timezone=rng.choice(ZONES),
         )
-        readers.append(Reader(asked, cursor=rng.randint(0, 5), due_at=NOW))
-    return readers
+        subscribers.append(SubscriptionState(asked, cursor=rng.randint(0, 5), due_at=NOW))
+    return subscribers
 
 
-def _plain(articles: list[Released], readers: list[Reader]) -> int:
-    """Each reader by itself: every article compared, every next slot computed afresh, sets put together after."""
+def _plain(articles: list[Released], subscribers: list[SubscriptionState]) -> int:
+    """Each subscriber by itself: every article compared, every next slot computed afresh, sets put together after."""
     variants: dict[tuple[str, ...], list[int]] = {}
-    for number, reader in enumerate(readers):
-        asked = reader.subscription
+    for number, subscriber in enumerate(subscribers):
+        asked = subscriber.subscription
         wanted = frozenset(tag.casefold() for tag in asked.tags)
         chosen = tuple(
             article.article_id
             for article in articles
-            if article.position > reader.cursor
+            if article.position > subscriber.cursor
             and (not wanted or not wanted.isdisjoint(tag.casefold() for tag in (article.section, *article.tags)))
         )
         variants.setdefault(chosen[:20][::-1], []).append(asked.subscriber_id)
@@ -70,10 +70,10 @@ def _plain(articles: list[Released], readers: list[Reader]) -> int:
     return len(variants)
 
 
-def _filled(directory: Path, count: int, readers: int) -> Store:
+def _filled(directory: Path, count: int, subscribers: int) -> Store:
     """A database with ``count`` articles of 20 kB, all after everybody's cursor, and an edition before them."""
     store = open_store(f"sqlite:///{directory / 'masthead.db'}")
-    people = (NewSubscriber(f"reader{number}@example.org") for number in range(readers))
+    people = (NewSubscriber(f"reader{number}@example.org") for number in range(subscribers))
     with store.begin() as tx:
         subscribers.import_list(tx, people, now=NOW - 7200, digests=["digest"])
         editions.create(tx, "digest", "The one before", [], now=NOW - 7200)
@@ -86,9 +86,9 @@ def _filled(directory: Path, count: int, readers: int) -> Store:
     return store
 
 
-def _whole(count: int, readers: int) -> None:
+def _whole(count: int, subscribers: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        store = _filled(Path(name), count, readers)
+        store = _filled(Path(name), count, subscribers)
         settings = Settings.model_validate(
             {
                 "directory": name,
@@ -115,25 +115,25 @@ def _whole(count: int, readers: int) -> None:
         finally:
             Store.begin = begin  # type: ignore[method-assign]
             store.close()
-    print(f"{count:>9} {readers:>9} {took:>8.2f} {max(held):>14.2f}", flush=True)
+    print(f"{count:>9} {subscribers:>9} {took:>8.2f} {max(held):>14.2f}", flush=True)
 
 
 def main() -> None:
     released = _articles(30)
-    print(f"{'readers':>9} {'topics each':>12} {'variants':>9} {'seconds':>8} {'plain':>8} {'ratio':>6}")
+    print(f"{'subscribers':>9} {'topics each':>12} {'variants':>9} {'seconds':>8} {'plain':>8} {'ratio':>6}")
     for count, topics in ((1_000, 2), (10_000, 2), (100_000, 0), (100_000, 2), (100_000, 4)):
-        readers = _readers(count, topics)
+        subscribers = _states(count, topics)
         started = time.perf_counter()
-        made = plan("digest", released, readers, NOW, 20)
+        made = plan("digest", released, subscribers, NOW, 20)
         took = time.perf_counter() - started
         started = time.perf_counter()
-        _plain(released, readers[: count // 10])
+        _plain(released, subscribers[: count // 10])
         plain = (time.perf_counter() - started) * 10
         print(
             f"{count:>9} {topics:>12} {len(made.editions):>9} {took:>8.2f} {plain:>8.2f} {plain / took:>6.1f}",
             flush=True,
         )
-    print(f"\n{'articles':>9} {'readers':>9} {'seconds':>8} {'write held s':>14}")
+    print(f"\n{'articles':>9} {'subscribers':>9} {'seconds':>8} {'write held s':>14}")
     for count, people in ((100, 1_000), (2_000, 1_000), (2_000, 100_000)):
         _whole(count, people)
 

@@ -16,7 +16,7 @@ MEDIA_TYPE = "text/x-opml; charset=utf-8"
 
 
 def opml_of(publication: Publication, feeds: Iterable[FeedInfo]) -> bytes:
-    """The list as OPML; each feed stands once, in its first format that OPML readers know."""
+    """The list as OPML; each feed stands once, in its first format that importers of OPML know."""
     feeds = list(feeds)
     root = etree.Element("opml", version="2.0")
     head = sub(root, "head")

@@ -23,7 +23,7 @@ from publisher.channels._spans import spans
 X_URL_UNITS = 23
 _LONGEST_URL = 4096
 
-#: One emoji as a reader sees it: a flag, a keycap, a sub-division flag, or pictographs joined by U+200D.
+#: One emoji as people see it: a flag, a keycap, a sub-division flag, or pictographs joined by U+200D.
 _EMOJI = regex.compile(
     r"[\U0001F1E6-\U0001F1FF]{2}"
     r"|[0-9#*]\uFE0F?\u20E3"

@@ -40,7 +40,7 @@ class Channel(BaseChannel):
         base_url: HttpUrl = Field(default="https://api.telegram.org", description="Where the API is reached.")
         chat: str = Field(default="", description="@name of the channel, or its numeric id.")
         token: Secret | None = Field(default=None, description="The bot's token; the bot is an admin of the channel.")
-        silent: bool = Field(default=False, description="Readers get no sound.")
+        silent: bool = Field(default=False, description="Members get no sound.")
 
     options: Options
 

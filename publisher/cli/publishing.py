@@ -48,7 +48,7 @@ def preview(
     digest: Annotated[str, typer.Argument(help="A digest's name; default: the first.")] = "",
     directory: SiteOption = HERE,
     template: Annotated[str, typer.Option(help="Another design than the digest's.")] = "",
-    language: Annotated[str, typer.Option(help="As a reader of this language gets it, such as it or ar.")] = "",
+    language: Annotated[str, typer.Option(help="As a subscriber of this language gets it, such as it or ar.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of the site's state/preview.")] = None,
     png: Annotated[Path | None, typer.Option(help="Make pictures in this directory with Chromium.")] = None,
     html: Annotated[bool, typer.Option("--html", help="Print the HTML part and nothing else.")] = False,
@@ -84,7 +84,7 @@ def send_test(
     digest: Annotated[str, typer.Argument(help="A digest's name.")],
     addresses: Annotated[list[str], typer.Argument(help="Where to send it.")],
     directory: SiteOption = HERE,
-    language: Annotated[str, typer.Option(help="As a reader of this language gets it.")] = "",
+    language: Annotated[str, typer.Option(help="As a subscriber of this language gets it.")] = "",
 ) -> None:
     """Send the next edition to some addresses, marked as a test; subscribers and counts are not touched."""
     with opened(directory) as site:

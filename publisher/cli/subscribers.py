@@ -15,7 +15,7 @@ from rich.table import Table
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import SiteError
 from publisher.mail.feedback.mailboxes import open_mailbox
-from publisher.pipeline.subscribers import import_readers
+from publisher.pipeline.subscribers import import_subscribers
 from publisher.subscribers import interchange
 from publisher.subscribers.interchange.columns import BadRow
 from publisher.subscribers.mailbox import report_server
@@ -54,7 +54,7 @@ def import_(
         ) as bars,
     ):
         task = bars.add_task("", total=None)
-        report = import_readers(
+        report = import_subscribers(
             site,
             file,
             digests=tuple(digest or ()),
@@ -108,7 +108,7 @@ def export(
     directory: SiteOption = HERE,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file; default: standard output.")] = None,
     format: Annotated[str, typer.Option(help="csv or json.")] = "",
-    digest: Annotated[str, typer.Option(help="Only the readers of this digest.")] = "",
+    digest: Annotated[str, typer.Option(help="Only the subscribers of this digest.")] = "",
     suppressions: Annotated[bool, typer.Option("--suppressions", help="Who is never mailed, and why.")] = False,
 ) -> None:
     """Write all subscribers with what they asked for, or all suppressions."""

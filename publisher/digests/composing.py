@@ -36,7 +36,7 @@ from publisher.settings.digests import DigestSettings
 __all__ = ["CompiledEdition", "Composition", "Recipient", "compose", "digest_named", "signer_for"]
 
 
-#: ``rewrite(html, prefix of all sentinels, sentinel of the reader's mark)``; see :mod:`publisher.subscribers.tracking`.
+#: ``rewrite(html, prefix of all sentinels, sentinel of the mark)``; see :mod:`publisher.subscribers.tracking`.
 Rewrite = Callable[[str, str, str], str]
 
 
@@ -69,7 +69,7 @@ def compose(
     :param share_links: by article id, ``(label, url)`` of each of the article's targets.
     :param template: another than the digest's, for a preview.
     :param archive_url: where the public archive is (RFC 2369 List-Archive); empty leaves it out.
-    :param text_only: for the readers who asked for plain text.
+    :param text_only: for the subscribers who asked for plain text.
     :param rewrite: changes the finished HTML, for links that are counted.
     :param nonce: fixes the sentinels and the boundary (16 hexadecimal digits), for tests.
     :raises RenderError: a template is wrong; names file and line.

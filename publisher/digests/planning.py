@@ -2,13 +2,13 @@
 
 ::
 
-    article ── released once, at a position ──┐
-    reader (topics, cadence, zone, cursor) ───┼→ plan(now) → EditionPlan  one a set of articles × language × format
-                                              │            → Advance      where each reader's cursor and clock go
-    clock ────────────────────────────────────┘
+    article ── released once, at a position ──────┐
+    subscriber (topics, cadence, zone, cursor) ───┼→ plan(now) → EditionPlan  one a set of articles × language × format
+                                                  │            → Advance      where each one's cursor and clock go
+    clock ────────────────────────────────────────┘
 
 *Exactly once* rests on two numbers. An article gets a ``position`` when it is released, one higher than all
-before it, and keeps it whatever is edited later. A reader has a ``cursor``: every article up to it has been
+before it, and keeps it whatever is edited later. A subscriber has a ``cursor``: every article up to it has been
 sent or was not for them. An edition takes the articles after the cursor, and moves the cursor past them in
 the same transaction that queues the mail. So an edited article is never sent again, a slot that finds
 nothing sends nothing, and a plan that is applied twice changes nothing the second time.
@@ -43,11 +43,11 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SubscriptionState:
     """One subscription and how far it has come.
 
-    :param cursor: position of the last article that was sent to, or passed over for, this reader.
-    :param due_at: the slot (UTC epoch seconds) this reader waits for; ``None`` for cadence *each*: always.
+    :param cursor: position of the last article that was sent to, or passed over for, this subscriber.
+    :param due_at: the slot (UTC epoch seconds) this subscriber waits for; ``None`` for cadence *each*: always.
     :param paused_until: articles released before it are passed over, and nothing is due before it.
     """
 
@@ -101,11 +101,13 @@ def next_edition(articles: Iterable[Article], already_sent_ids: Collection[str],
     return tuple(reversed(waiting[:limit]))
 
 
-def plan(digest: str, released: Sequence[Released], readers: Iterable[Reader], now: float, limit: int) -> Plan:
+def plan(
+    digest: str, released: Sequence[Released], subscribers: Iterable[SubscriptionState], now: float, limit: int
+) -> Plan:
     """Decide every edition that is due at ``now`` (UTC epoch seconds).
 
-    :param released: every article any of ``readers`` may still need, that is after the smallest cursor, in any order.
-    :param readers: of this digest; those that are not due, or paused, are left alone.
+    :param released: every article that one of ``subscribers`` may need, that is after the smallest cursor, in any order.
+    :param subscribers: of this digest; those that are not due, or paused, are left alone.
     :param limit: at most this many articles an edition; the oldest go first and the rest waits for the next slot.
     """
     ordered = sorted(released, key=lambda one: one.position)
@@ -114,24 +116,24 @@ def plan(digest: str, released: Sequence[Released], readers: Iterable[Reader], n
     recipients: dict[tuple[tuple[str, ...], str, str], list[int]] = {}
     due: dict[tuple[tuple[str, ...], str, str], float] = {}
     moves: dict[tuple[int, int, float | None, tuple[tuple[str, ...], str, str] | None], list[int]] = {}
-    for reader in readers:
-        wanted = reader.subscription
-        if reader.paused_until > now:
+    for subscriber in subscribers:
+        wanted = subscriber.subscription
+        if subscriber.paused_until > now:
             continue
         if wanted.cadence is Cadence.EACH:
-            if reader.cursor >= newest:
+            if subscriber.cursor >= newest:
                 continue
-        elif reader.due_at is not None and reader.due_at > now:
+        elif subscriber.due_at is not None and subscriber.due_at > now:
             continue
         chosen, cursor = chooser.choose(
-            (wanted.sections, wanted.tags, wanted.authors), reader.cursor, reader.paused_until
+            (wanted.sections, wanted.tags, wanted.authors), subscriber.cursor, subscriber.paused_until
         )
-        variant = (chosen, reader.language, reader.format) if chosen else None
+        variant = (chosen, subscriber.language, subscriber.format) if chosen else None
         next_due = next_slot(wanted, now)
-        moves.setdefault((reader.cursor, cursor, next_due, variant), []).append(wanted.subscriber_id)
+        moves.setdefault((subscriber.cursor, cursor, next_due, variant), []).append(wanted.subscriber_id)
         if variant:
             recipients.setdefault(variant, []).append(wanted.subscriber_id)
-            slot = now if reader.due_at is None else reader.due_at
+            slot = now if subscriber.due_at is None else subscriber.due_at
             due[variant] = min(slot, due.get(variant, slot))
     index = {variant: number for number, variant in enumerate(sorted(recipients))}
     return Plan(
@@ -147,7 +149,7 @@ def plan(digest: str, released: Sequence[Released], readers: Iterable[Reader], n
 
 
 class _Chooser:
-    """Chooses once for all readers with the same topics and cursor."""
+    """Chooses once for all subscribers with the same topics and cursor."""
 
     def __init__(self, ordered: Sequence[Released], limit: int) -> None:
         self._ordered = ordered
@@ -202,7 +204,7 @@ def follows(article: Article, subscription: Subscription) -> bool:
 
 
 def topics_of(articles: Iterable[Article]) -> frozenset[str]:
-    """Every section, tag and author of ``articles``, folded: what a reader may be following."""
+    """Every section, tag and author of ``articles``, folded: what a subscriber may be following."""
     found: set[str] = set()
     for article in articles:
         found |= {article.section.casefold(), *(tag.casefold() for tag in article.tags)}
@@ -211,7 +213,7 @@ def topics_of(articles: Iterable[Article]) -> frozenset[str]:
 
 
 def reasons(topics: Collection[str], follows: Collection[str]) -> tuple[str, ...]:
-    """The followed topics that brought a digest, as the reader named them: "because you follow …".
+    """The followed topics that brought a digest, as the subscriber named them: "because you follow …".
 
     :param topics: of the digest's articles, by :func:`topics_of`.
     """

@@ -2,7 +2,7 @@
 
 ::
 
-    Edition + Settings ──compose──▶ message for an example reader ──taken apart again──▶ Preview
+    Edition + Settings ──compose──▶ message for an example subscriber ──taken apart again──▶ Preview
     Preview ──preview_page──────▶ one self-contained HTML page
             ──preview_pictures──▶ PNG files
 
@@ -30,7 +30,7 @@ from publisher.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One digest as one reader would get it. ``headers`` are unfolded and decoded, in their order."""
+    """One digest as one subscriber would get it. ``headers`` are unfolded and decoded, in their order."""
 
     digest: str
     template: str
@@ -51,7 +51,7 @@ class Preview:
 def example_recipient(
     settings: Settings, *, date: datetime, address: str = "reader@example.org", name: str = "", test: bool = False
 ) -> Recipient:
-    """A reader whose links lead to the publication's own page and can change nothing.
+    """A subscriber whose links lead to the publication's own page and can change nothing.
 
     :param date: aware; becomes the Date header.
     :param test: marks the subject; the Message-ID is then another one each time.
@@ -81,7 +81,7 @@ def preview(
 ) -> Preview:
     """Compose ``edition`` as it would be sent and take the message apart.
 
-    :param date: aware; becomes the Date header of the example reader's message.
+    :param date: aware; becomes the Date header of the example subscriber's message.
     :raises RenderError: a template is wrong; names file and line.
     :raises CompositionRefused: the edition could not be sent as it is.
     """

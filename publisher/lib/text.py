@@ -1,6 +1,6 @@
 """Plain text made safe and made to fit; pure functions that every room shares.
 
-Text from outside may hold characters that XML 1.0 cannot carry, that reverse what a reader sees, or
+Text from outside may hold characters that XML 1.0 cannot carry, that reverse what people see, or
 that Python cannot encode. :func:`scrub` takes them out once, at the door.
 """
 
@@ -45,7 +45,7 @@ def one_line(text: str) -> str:
 
 
 def graphemes(text: str) -> list[str]:
-    """Split into extended grapheme clusters (UAX #29): what a reader calls one character."""
+    """Split into extended grapheme clusters (UAX #29): what people call one character."""
     return regex.findall(r"\X", text)
 
 

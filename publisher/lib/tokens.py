@@ -39,7 +39,7 @@ class Purpose(StrEnum):
     WEB_VERSION = "web-version"  # edition, variant
     CLICK = "click"  # edition, link
     OPEN = "open"  # edition
-    READER = "reader"  # subscriber, edition
+    SUBSCRIBER = "reader"  # subscriber, edition
     BOUNCE = "bounce"  # subscriber, edition
     MAIL_UNSUBSCRIBE = "mail-unsubscribe"  # subscriber, edition
 

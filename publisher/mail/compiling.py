@@ -37,7 +37,7 @@ def compile_edition(
             field == "unsubscribe_url" and sentinel in part for sentinel, field in sentinels.items()
         ):
             raise CompositionRefused(
-                f"the {name} part has no unsubscribe link; put reader.unsubscribe_url into the template"
+                f"the {name} part has no unsubscribe link; put subscriber.unsubscribe_url into the template"
             )
     encoding = b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     body: list[bytes | Slot]

@@ -79,4 +79,4 @@ def _attribute_places(
 
 
 def _refused(field: str, where: str) -> CompositionRefused:
-    return CompositionRefused(f"the template places reader.{field} {where}; move it into the text")
+    return CompositionRefused(f"the template places subscriber.{field} {where}; move it into the text")

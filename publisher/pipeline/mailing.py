@@ -81,7 +81,9 @@ def composer(site: Site) -> delivery.Composer:
             web_url=web_url,
             date=instant(int(row.first_attempt)),
             topics=planning.reasons(topics, row.follows),
-            mark=tracking.reader_mark(settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined),
+            mark=tracking.subscriber_mark(
+                settings, keyring, subscriber_id, edition_id, declined=subscriber_id in declined
+            ),
         )
         message = variant.message(recipient)
         return Outgoing(

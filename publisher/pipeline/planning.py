@@ -7,7 +7,7 @@
     draft edition ─→ compose each variant (slow, outside any transaction) ─→ freeze the audience ─→ sending
 
 What is read is checked again in the transaction that writes; where it changed meanwhile, the plan is made anew.
-A crash between planning and freezing leaves a draft, and the next tick goes on from there: the same readers, the same
+A crash between planning and freezing leaves a draft; the next tick goes on from there: the same subscribers, the same
 articles. A template that fails leaves the draft with its reason, and is tried again a minute later.
 """
 
@@ -46,19 +46,19 @@ class _Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One edition that was planned: its id, number and how many readers and articles it has."""
+    """One edition that was planned: its id, number and how many subscribers and articles it has."""
 
     edition_id: int
     digest: str
     number: int
-    readers: int
+    subscribers: int
     articles: int
 
 
 def plan_editions(site: Site, *, fired: Collection[str] | None = None) -> list[Planned]:
-    """Plan every digest that has due readers.
+    """Plan every digest that has due subscribers.
 
-    :param fired: digests whose own schedule has come; ``None``: all. Readers with a cadence of their own are
+    :param fired: digests whose own schedule has come; ``None``: all. Subscribers with a cadence of their own are
         due by their own clock whatever this says.
     """
     planned = []
@@ -115,26 +115,27 @@ class _Seen:
     """What a plan is decided from."""
 
     due: planning.Due
-    readers: list[planning.ReaderRow]
+    subscribers: list[planning.DueSubscription]
     released: list[planning.ReleasedRow]
 
 
 def _read(tx: Tx, digest: DigestSettings, now: float, everyone: bool) -> _Seen:
     due = planning.due(tx, digest.name, now=now)
-    readers = [row for row in due.readers() if everyone or row.subscription.cadence is not Cadence.EACH]
-    released = planning.released(tx, min(row.cursor for row in readers)) if readers else []
-    return _Seen(due, readers, released)
+    subscribers = [row for row in due.subscriptions() if everyone or row.subscription.cadence is not Cadence.EACH]
+    released = planning.released(tx, min(row.cursor for row in subscribers)) if subscribers else []
+    return _Seen(due, subscribers, released)
 
 
 def _decide(digest: DigestSettings, seen: _Seen, now: float) -> editions.Plan | None:
     """The plan; ``None`` when nobody is due."""
-    if not seen.readers:
+    if not seen.subscribers:
         return None
     released = [editions.Released(r.position, r.at, r.article_id, r.section, r.tags, r.authors) for r in seen.released]
-    readers = (
-        editions.Reader(r.subscription, r.cursor, r.due_at, r.paused_until, r.language, r.format) for r in seen.readers
+    subscribers = (
+        editions.SubscriptionState(r.subscription, r.cursor, r.due_at, r.paused_until, r.language, r.format)
+        for r in seen.subscribers
     )
-    return editions.plan(digest.name, released, readers, now, digest.max_articles)
+    return editions.plan(digest.name, released, subscribers, now, digest.max_articles)
 
 
 def _offered(tx: Tx, plan: editions.Plan) -> list[ArticleRef] | None:
@@ -163,8 +164,8 @@ def _write(
         for name, one in zip(names, plan.editions, strict=True):
             recipe = Recipe(one.article_ids, one.language, one.format)
             edition_rows.plan_variant(tx, edition_id, name, recipe, now=now)
-        readers = sum(len(one.recipients) for one in plan.editions)
-        made = Planned(edition_id, digest.name, edition_rows.number_of(tx, edition_id), readers, len(chosen))
+        subscribers = sum(len(one.recipients) for one in plan.editions)
+        made = Planned(edition_id, digest.name, edition_rows.number_of(tx, edition_id), subscribers, len(chosen))
     for advance in plan.advances:
         moved = planning.advance(
             tx,
@@ -182,7 +183,7 @@ def _write(
 
 
 def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> list[str]:
-    """Numbers from 0, the variant that most readers get first: it stands for the edition where one is shown."""
+    """Numbers from 0, the variant that most subscribers get first: it stands for the edition where one is shown."""
 
     def rank(index: int) -> tuple[int, bool, bool, int]:
         one = planned[index]

@@ -32,7 +32,7 @@ class NextEdition:
 
 
 def next_edition(site: Site, digest_name: str = "") -> NextEdition:
-    """What a reader of everything would get next.
+    """What a subscriber of everything would get next.
 
     :param digest_name: empty means the first of the settings.
     :raises SettingsError: there is no such digest.

@@ -65,7 +65,7 @@ def _is_time(site: Site, name: str, every: float) -> bool:
     return True
 
 
-def import_readers(
+def import_subscribers(
     site: Site,
     path: Path,
     *,

@@ -8,7 +8,7 @@ from publisher.settings.base import Table
 
 
 class SubscribingSettings(Table):
-    open: bool = Field(default=True, description="Whether the public form and the JSON endpoint take new readers.")
+    open: bool = Field(default=True, description="Whether the public form and the JSON endpoint take new subscribers.")
     welcome: bool = Field(default=True, description="Send one welcome mail after the confirmation.")
     confirmations_ever: int = Field(
         default=3, ge=1, le=10, description="Most confirmation mails one mailbox is ever sent without an answer."

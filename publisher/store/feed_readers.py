@@ -1,7 +1,7 @@
 """Who reads our feeds: what aggregators say of themselves in their User-Agent, and nothing of anybody else.
 
 An aggregator polls once for many people and says for how many. That number is kept, by feed and aggregator; no
-address, no other header, nothing of readers that poll for one person.
+address, no other header, nothing of feed readers that poll for one person.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Claim:
 
 
 def claim_of(user_agent: str) -> Claim | None:
-    """The subscribers that a User-Agent names; None for readers that poll for themselves.
+    """The subscribers that a User-Agent names; None for feed readers that poll for themselves.
 
     Forms in use: ``Feedbin feed-id:12 - 142 subscribers``, ``Feedly/1.0 (+http://…; 16 subscribers; …)``,
     ``Mozilla/5.0 (compatible; theoldreader.com; 10 subscribers; feed-id=…)``, ``LiveJournal.com (…; 3 readers)``.

@@ -43,7 +43,7 @@ class ReleasedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderRow:
+class DueSubscription:
     """A subscription that may be due."""
 
     subscription: Subscription
@@ -109,9 +109,9 @@ class Due:
     newest: int
     rows: list[DueRow]
 
-    def readers(self) -> list[ReaderRow]:
+    def subscriptions(self) -> list[DueSubscription]:
         """The subscriptions as the planner takes them."""
-        return [_reader(self.digest, row) for row in self.rows]
+        return [_due_subscription(self.digest, row) for row in self.rows]
 
     def still(self, tx: Connection) -> bool:
         """Whether the same subscriptions are due now, with the same wishes."""
@@ -143,8 +143,8 @@ def _due_rows(tx: Connection, digest: str, now: float, newest: int) -> list[DueR
     return [DueRow._make(row) for row in tx.execute(query.order_by(subscription.c.subscriber_id))]
 
 
-def _reader(digest: str, row: DueRow) -> ReaderRow:
-    return ReaderRow(
+def _due_subscription(digest: str, row: DueRow) -> DueSubscription:
+    return DueSubscription(
         subscription=Subscription(
             subscriber_id=row.subscriber_id,
             digest=digest,

@@ -42,7 +42,7 @@ tally = Table(
     Column("who", Text, primary_key=True),
     Column("count", Integer, nullable=False),
 )
-reader_event = Table(
+subscriber_event = Table(
     "reader_event",
     metadata,
     Column("subscriber_id", Id, primary_key=True, autoincrement=False),
@@ -82,13 +82,13 @@ def count(tx: Connection, edition_id: int, kind: str, *, link: int, human: bool)
     tx.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": tally.c.count + 1}))
 
 
-def count_reader(tx: Connection, subscriber_id: int, edition_id: int, kind: str, *, link: int, now: float) -> None:
-    """Remember that this reader opened an edition or followed a link of it."""
-    statement = insert(tx, reader_event).values(
+def count_subscriber(tx: Connection, subscriber_id: int, edition_id: int, kind: str, *, link: int, now: float) -> None:
+    """Remember that this subscriber opened an edition or followed a link of it."""
+    statement = insert(tx, subscriber_event).values(
         subscriber_id=subscriber_id, edition_id=edition_id, kind=kind, link=link, first=now, count=1
     )
     keys = ["subscriber_id", "edition_id", "kind", "link"]
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": reader_event.c.count + 1}))
+    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": subscriber_event.c.count + 1}))
 
 
 def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
@@ -106,26 +106,26 @@ def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
     return list(tx.execute(query.order_by(tally.c.kind, tally.c.link, tally.c.who)))
 
 
-def of_reader(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
+def of_subscriber(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
     """``(edition_id, kind, url, first, count)`` of one subscriber, for their export."""
     query = (
         select(
-            reader_event.c.edition_id,
-            reader_event.c.kind,
+            subscriber_event.c.edition_id,
+            subscriber_event.c.kind,
             tracked_link.c.url,
-            reader_event.c.first,
-            reader_event.c.count,
+            subscriber_event.c.first,
+            subscriber_event.c.count,
         )
         .select_from(
-            reader_event.outerjoin(
+            subscriber_event.outerjoin(
                 tracked_link,
-                (tracked_link.c.edition_id == reader_event.c.edition_id)
-                & (tracked_link.c.number == reader_event.c.link),
+                (tracked_link.c.edition_id == subscriber_event.c.edition_id)
+                & (tracked_link.c.number == subscriber_event.c.link),
             )
         )
-        .where(reader_event.c.subscriber_id == subscriber_id)
+        .where(subscriber_event.c.subscriber_id == subscriber_id)
     )
-    return list(tx.execute(query.order_by(reader_event.c.first)))
+    return list(tx.execute(query.order_by(subscriber_event.c.first)))
 
 
 def may_track(tx: Connection, subscriber_id: int) -> bool:
@@ -140,4 +140,4 @@ def declined(tx: Connection) -> frozenset[int]:
 
 def forget(tx: Connection, subscriber_id: int) -> None:
     """Nothing more by name about this subscriber; what was only counted stays."""
-    tx.execute(delete(reader_event).where(reader_event.c.subscriber_id == subscriber_id))
+    tx.execute(delete(subscriber_event).where(subscriber_event.c.subscriber_id == subscriber_id))

@@ -45,7 +45,7 @@ def export(store: Store, subscriber_id: int, *, now: float) -> dict[str, Any] | 
             ],
             "opened_and_clicked": [
                 {"kind": one.kind, "link": one.url, "first": _iso(one.first), "times": one.count}
-                for one in tracking.of_reader(tx, subscriber_id)
+                for one in tracking.of_subscriber(tx, subscriber_id)
             ],
             "record": [
                 {"at": _iso(one.at), "what": one.what, "detail": one.detail}

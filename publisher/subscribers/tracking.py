@@ -1,13 +1,13 @@
-"""Counting opens and clicks, for operators who turn it on and readers who did not decline.
+"""Counting opens and clicks, for operators who turn it on and subscribers who did not decline.
 
 ::
 
-    composed html ─→ rewrite: links through us, a picture ─→ compiled; each link ends in the reader's mark
+    composed html ─→ rewrite: links through us, a picture ─→ compiled; each link ends in the subscriber's mark
     GET /c/<link>/<mark> ─→ human or scanner? count ─→ 302 to the stored address
     GET /o/<edition>/<mark> ─→ the same ─→ one transparent pixel
 
 A link holds ids and a MAC, never an address: it leads only to what stood in the edition, so it is no open
-redirect. The mark is ``-`` for a reader who declined (nothing is counted), ``a`` where only numbers are
+redirect. The mark is ``-`` for a subscriber who declined (nothing is counted), ``a`` where only numbers are
 wanted, or a token of its own where the operator asked who. A request is judged by what it says of itself,
 counted as human or scanner, and then forgotten: no IP address, no User-Agent is kept.
 """
@@ -63,7 +63,7 @@ def rewriter(
 ) -> Callable[[str, str, str], str] | None:
     """What :func:`publisher.digests.composing.compose` is given as ``rewrite``; ``None`` when nothing is counted.
 
-    Called with the HTML, the prefix of all sentinels, and the sentinel of the reader's mark.
+    Called with the HTML, the prefix of all sentinels, and the sentinel of the subscriber's mark.
     """
     wanted = settings.tracking
     if not wanted.on:
@@ -90,12 +90,14 @@ def rewriter(
     return rewrite
 
 
-def reader_mark(settings: Settings, keyring: Keyring, subscriber_id: int, edition_id: int, *, declined: bool) -> str:
-    """What the links of one reader's message end in."""
+def subscriber_mark(
+    settings: Settings, keyring: Keyring, subscriber_id: int, edition_id: int, *, declined: bool
+) -> str:
+    """What the links of one subscriber's message end in."""
     if declined or not settings.tracking.on:
         return DECLINED
     if "individual" in (settings.tracking.opens, settings.tracking.clicks):
-        return issue(keyring, Purpose.READER, subscriber_id, edition_id)
+        return issue(keyring, Purpose.SUBSCRIBER, subscriber_id, edition_id)
     return ANYONE
 
 
@@ -140,14 +142,14 @@ def _count(
     human: bool,
     now: float,
 ) -> None:
-    reader = read(keyring, Purpose.READER, mark, 2)
-    if mark != ANYONE and reader is None:
+    subscriber = read(keyring, Purpose.SUBSCRIBER, mark, 2)
+    if mark != ANYONE and subscriber is None:
         return  # declined, or made up
-    if reader is not None and reader[1] != edition_id:
+    if subscriber is not None and subscriber[1] != edition_id:
         return
     with store.begin() as tx:
-        if reader is not None and not rows.may_track(tx, reader[0]):
+        if subscriber is not None and not rows.may_track(tx, subscriber[0]):
             return  # declined, or erased, since the message was sent
         rows.count(tx, edition_id, kind, link=link, human=human)
-        if individual and human and reader is not None:
-            rows.count_reader(tx, reader[0], edition_id, kind, link=link, now=now)
+        if individual and human and subscriber is not None:
+            rows.count_subscriber(tx, subscriber[0], edition_id, kind, link=link, now=now)

@@ -102,7 +102,7 @@ def test_a_worker_whose_clock_is_wrong_among_others_skips_and_doubles_nothing(
         assert relay.memory.copies == 0
 
 
-def test_no_message_starts_after_a_reader_was_told_that_they_are_off(url: str, tmp_path: Path) -> None:
+def test_no_message_starts_after_a_subscriber_was_told_that_they_are_off(url: str, tmp_path: Path) -> None:
     started: dict[str, float] = {}
     told: dict[str, float] = {}
 

@@ -1,4 +1,4 @@
-"""Articles and readers that the feed tests share."""
+"""Articles and feed readers that the feed tests share."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _rfc822(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    """RSS titles are escaped twice where a reader could take them for markup."""
+    """RSS titles are escaped twice where a feed reader could take them for markup."""
     import re
 
     return html.unescape(text) if re.search(r"&(?:#\d|#x|\w+;)", text) else text

@@ -29,7 +29,7 @@ def previous(name: str, data: bytes) -> str | None:
 
 
 def walk(out: dict[str, bytes], name: str, start: str = "feed") -> list[str]:
-    """The ids met from the live feed back to the first page, as an archiving reader goes."""
+    """The ids met from the live feed back to the first page, as an archiving feed reader goes."""
     url, found, seen = f"https://slow.example/{start}.{name}", [], set()
     while url:
         assert url not in seen, "the chain runs in a circle"

@@ -11,7 +11,7 @@ that two runs can be compared; :mod:`tests.upgrade.restoring` makes a site of it
 ::
 
     20 Nov 08:00  six articles; letter no. 1 sent to all, harbour no. 1 with one message in doubt; posts published
-    20 Nov 18:00  a seventh; letter no. 2 stops after two readers; one post waits for its window
+    20 Nov 18:00  a seventh; letter no. 2 stops after two subscribers; one post waits for its window
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ The council voted for the dark. [The minutes](https://council.example/minutes?no
 """,
 }
 #: Address, name, language, digests, wishes. Who is mailed what follows from it.
-READERS: tuple[tuple[str, str, str, tuple[str, ...], dict[str, object]], ...] = (
+SUBSCRIBERS: tuple[tuple[str, str, str, tuple[str, ...], dict[str, object]], ...] = (
     ("ada@reader.example", "Ada Moretti", "", ("letter",), {}),
     ("bruno@reader.example", "Bruno Conti", "", ("letter",), {}),
     ("chiara@reader.example", "", "", ("letter",), {"sections": '["Harbour"]'}),
@@ -291,10 +291,10 @@ def begin(site: Path) -> None:
 
 
 def join(site: Site) -> None:
-    """Readers in every state, and one who follows a feed through our hub."""
+    """Subscribers in every state, and one who follows a feed through our hub."""
     now = site.now() - 86_400
     with site.store.begin() as tx:
-        for address, name, language, digests, wishes in READERS:
+        for address, name, language, digests, wishes in SUBSCRIBERS:
             who = subscribers.add(
                 tx, address, now=now, name=name, language=language, status=SubscriberStatus.CONFIRMED, origin="form"
             )
@@ -339,7 +339,7 @@ def round_of(site: Site, mail: Mail, *, batch: int = 1000) -> None:
 
 
 def facts_of(site: Site, token: str) -> dict[str, object]:
-    """Addresses that readers hold by now, and that no table could tell again."""
+    """Addresses that subscribers hold by now, and that no table could tell again."""
     with site.store.begin() as tx:
         ring = keys.keyring(tx)
         offered = articles.newest(tx)
@@ -386,7 +386,7 @@ def keep(site: Path, facts: dict[str, object], target: Path) -> None:
 
 
 def make(directory: Path) -> dict[str, object]:
-    """Live through the two days; answers what readers hold."""
+    """Live through the two days; returns what subscribers hold."""
     now = [MORNING]
     begin(directory)
     site = open_site(directory, clock=lambda: now[0])

@@ -30,13 +30,13 @@ from publisher.store import migrate
 HERE = Path(__file__).parent
 #: Every version whose state is kept.
 VERSIONS = sorted(path.parent.name for path in HERE.glob("v*/facts.json"))
-#: Later than anything that is kept, before the reader of Thursdays is due, outside every channel's window.
+#: Later than anything that is kept, before the subscriber of Thursdays is due, outside every channel's window.
 AFTERWARDS = 1_795_316_400.0  # 2026-11-22 03:00 UTC
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A restored site, the files it was made of, and the addresses that its readers hold."""
+    """A restored site, the files it was made of, and the addresses that its subscribers hold."""
 
     site: Path
     source: Path

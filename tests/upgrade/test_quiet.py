@@ -1,7 +1,7 @@
 """An upgrade is quiet: whatever a new version does to how a source is rendered, nobody is told of it.
 
 The site is one that an older version left in the middle of its life (:mod:`tests.upgrade.make_site`). The present
-code opens it, brings its database up to date and does everything a tick does; what readers hold, what platforms
+code opens it, brings its database up to date and does everything a tick does; what subscribers hold, what platforms
 show and what feeds say of when and what must be as it was.
 """
 
@@ -40,8 +40,8 @@ from tests.upgrade.restoring import AFTERWARDS, VERSIONS, Kept, dump_of, move_to
 
 BASE = "https://slow.example"
 ATOM = "{http://www.w3.org/2005/Atom}"
-#: What a feed says of an entry that a reader keeps, sorts or follows.
-HELD_BY_READERS = {
+#: What a feed says of an entry that a feed reader keeps, sorts or follows.
+HELD_BY_FEED_READERS = {
     f"{ATOM}id", f"{ATOM}updated", f"{ATOM}published", f"{ATOM}link",
     "id", "url", "home_page_url", "feed_url", "external_url", "date_published", "date_modified",
     "guid", "link", "pubDate", "lastBuildDate", "enclosure", "attachments",
@@ -112,18 +112,18 @@ def tick(kept: Kept) -> Iterator[Tick]:
 
 
 def held(path: Path) -> Any:
-    """What a feed says that readers hold, in its order; texts and bodies are left out."""
+    """What a feed says that subscribers hold, in its order; texts and bodies are left out."""
     if path.suffix == ".json":
         return _held_in(json.loads(path.read_bytes()))
     root = ElementTree.fromstring(path.read_bytes())
-    elements = [element for element in root.iter() if element.tag in HELD_BY_READERS]
+    elements = [element for element in root.iter() if element.tag in HELD_BY_FEED_READERS]
     return [(element.tag, (element.text or "").strip(), sorted(element.attrib.items())) for element in elements]
 
 
 def _held_in(value: Any) -> Any:
     if isinstance(value, list):
         return [_held_in(each) for each in value]
-    found = {name: each for name, each in value.items() if name in HELD_BY_READERS}
+    found = {name: each for name, each in value.items() if name in HELD_BY_FEED_READERS}
     return found | ({"items": _held_in(value["items"])} if "items" in value else {})
 
 
@@ -224,7 +224,7 @@ def test_a_message_in_doubt_waits_for_a_person(tick: Tick) -> None:
     assert len(messages) == len(tick.mailed)
 
 
-def test_every_address_that_a_reader_holds_still_opens(tick: Tick) -> None:
+def test_every_address_that_a_subscriber_holds_still_opens(tick: Tick) -> None:
     facts = tick.kept.facts
     tick.collect()
     for path in (*facts["pages"], *facts["personal"]):

@@ -24,7 +24,7 @@ from publisher.model import Article
 
 @dataclass(frozen=True, slots=True)
 class ShareLink:
-    """``kind`` is a key of :data:`KINDS`, ``label`` what a reader sees, ``url`` absolute and fully encoded."""
+    """``kind`` is a key of :data:`KINDS`, ``label`` what people see, ``url`` absolute and fully encoded."""
 
     kind: str
     label: str
@@ -89,7 +89,7 @@ def _email(article: Article) -> str:
     return _link("mailto:", subject=article.title, body=body)
 
 
-#: Every share target: its kind-name and what readers call it.
+#: Every share target: its kind-name and what people call it.
 KINDS: dict[str, str] = {
     "facebook": "Facebook",
     "x": "X",
@@ -111,7 +111,7 @@ _BUILDERS: dict[str, Callable[[Article], str]] = {
     "facebook": lambda a: _link("https://www.facebook.com/sharer/sharer.php", u=a.url, quote=a.title),
     "x": lambda a: _link("https://x.com/intent/tweet", text=_for_x(a.title), url=a.url),
     "reddit": lambda a: _link("https://www.reddit.com/submit", url=a.url, title=shorten(a.title, 300)),
-    # The official chooser: the reader's own server is asked for on their machine, not on ours.
+    # The official chooser: the person's own server is asked for on their machine, not on ours.
     "mastodon": lambda a: _link("https://share.joinmastodon.org/", text=_composed(a, 500)),
     "bluesky": lambda a: _link("https://bsky.app/intent/compose", text=_composed(a, 300)),
     "linkedin": lambda a: _link("https://www.linkedin.com/sharing/share-offsite/", url=a.url, title=a.title),

@@ -1,4 +1,4 @@
-"""Every golden edition in Chromium: as a reader sees it, at three widths, in both schemes.
+"""Every golden edition in Chromium: as a subscriber sees it, at three widths, in both schemes.
 
 The pictures of ``tests/golden/pictures`` are small copies of what a person looked at; UPDATE_GOLDEN=1 takes them anew.
 """

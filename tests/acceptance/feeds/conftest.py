@@ -55,7 +55,7 @@ class Published:
 
 @pytest.fixture
 def published(tmp_path: Path) -> Iterator[Published]:
-    """The site's ``base_url`` is where it is really served, so that readers can follow every link."""
+    """The site's ``base_url`` is where it is really served, so that feed readers can follow every link."""
     yield from serve(tmp_path, lambda port: f"http://127.0.0.1:{port}")
 
 

@@ -89,13 +89,13 @@ def served(tmp_path_factory):
     deadline = time.monotonic() + 20
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield Served(url, number, names, **_reader(store, settings))
+    yield Served(url, number, names, **_subscriber(store, settings))
     server.should_exit = True
     thread.join(10)
     store.close()
 
 
-def _reader(store, settings) -> dict[str, str]:
+def _subscriber(store, settings) -> dict[str, str]:
     """One subscriber's links, and the link of someone who has yet to confirm."""
     keys = keyring_of(store)
     with store.begin() as tx:
@@ -146,7 +146,7 @@ def _publish(folder: Path, url: str):
         tx.execute(text("UPDATE channel SET paused = 1, reason = 'a dead token' WHERE name = 'x'"))
     transport = MaildirTransport(Table(), settings)
     for key, name in (("1", "Mara Lindqvist"), ("2", "Tomás Ó Néill"), ("3", "")):
-        reader = Recipient(
+        subscriber = Recipient(
             key=key,
             address=f"reader{key}@post.example",
             name=name,
@@ -156,7 +156,7 @@ def _publish(folder: Path, url: str):
             date=edition.created,
         )
         message_id = compiled.message_id(key)
-        transport.send(Outgoing(0, "post@slow.example", reader.address, compiled.message(reader), message_id))
+        transport.send(Outgoing(0, "post@slow.example", subscriber.address, compiled.message(subscriber), message_id))
     names = sorted(path.name for path in (settings.state / "outbox" / "new").iterdir())
     return number, names, store, settings
 

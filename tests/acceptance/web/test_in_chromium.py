@@ -149,7 +149,7 @@ def test_the_browsers_own_time_zone_is_filled_in_and_can_be_changed(chromium, se
     context.close()
 
 
-def test_a_reader_subscribes_with_the_keyboard_and_without_scripts(chromium, served):
+def test_a_subscriber_subscribes_with_the_keyboard_and_without_scripts(chromium, served):
     with looking(chromium, served, "/subscribe", scripts=False) as page:
         page.fill("#address", "keyboard@post.example")
         page.press("#address", "Enter")

@@ -5,7 +5,7 @@
     with FakeX() as fake:
         fake.faults.append("lost")       the next publishing request is carried out; its answer never comes
         …
-        fake.holds                       what readers of the platform would see
+        fake.holds                       what people on the platform would see
 
 A fake is one class per kind: it answers the platform's own paths with its own bodies and errors, refuses what the
 platform refuses (a wrong token, a text that is too long), and counts what it holds. Faults strike only requests
@@ -118,7 +118,7 @@ class Fake:
         return {"env": f"FAKE_{self.kind.upper()}_TOKEN"}
 
     def publishes(self, call: Call) -> bool:
-        """Whether carrying out this request makes a post that readers see."""
+        """Whether carrying out this request makes a post that people see."""
         raise NotImplementedError
 
     def authorised(self, call: Call) -> bool:

@@ -41,7 +41,7 @@ def test_chunks_are_full_but_the_last_and_hold_everyone_once(either_ledger):
     assert len(people) == len(set(people)) == 1234
 
 
-def test_each_reader_gets_the_variant_of_their_language(either_ledger):
+def test_each_subscriber_gets_the_variant_of_their_language(either_ledger):
     ledger = either_ledger
     with ledger.store.begin() as tx:
         people = [NewSubscriber(f"{code or 'none'}@x.example", language=code) for code in ("it", "de", "")]

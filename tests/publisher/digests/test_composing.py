@@ -215,7 +215,7 @@ def test_a_template_without_bodies_that_is_too_long_names_only_what_is_left_to_t
     assert made.report.omitted
 
 
-def test_a_reader_of_plain_text_gets_all_of_it_and_no_html():
+def test_a_subscriber_of_plain_text_gets_all_of_it_and_no_html():
     long = [example.article(n, html="<p>Word by word it grows.</p>" * 900) for n in range(12)]
     made = compose(example.edition(*long), example.settings(), text_only=True)
     message = parsed(made.compiled.message(example.recipient()))

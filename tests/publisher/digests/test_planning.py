@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from publisher.digests.planning import (
     EditionPlan,
     Plan,
-    Reader,
     Released,
+    SubscriptionState,
     follows,
     next_edition,
     next_slot,
@@ -36,8 +36,8 @@ def article(name: str, *, minutes: int = 0, author: str = "", **values: Any) -> 
     return factories.article(id=name, published=NOON + timedelta(minutes=minutes), authors=authors, **values)
 
 
-def reader(number: int = 1, *, cursor: int = 0, due_at: float | None = None, **wanted: object) -> Reader:
-    return Reader(Subscription(number, "digest", **wanted), cursor=cursor, due_at=due_at)  # type: ignore[arg-type]
+def subscriber(number: int = 1, *, cursor: int = 0, due_at: float | None = None, **wanted: object) -> SubscriptionState:
+    return SubscriptionState(Subscription(number, "digest", **wanted), cursor=cursor, due_at=due_at)  # type: ignore[arg-type]
 
 
 def test_the_oldest_articles_go_first_and_are_shown_newest_first() -> None:
@@ -49,9 +49,9 @@ def test_an_edition_of_nothing_new_is_empty() -> None:
     assert next_edition([article("a")], {"a"}, 20) == ()
 
 
-def test_readers_with_the_same_set_share_one_variant() -> None:
+def test_subscribers_with_the_same_set_share_one_variant() -> None:
     released = [Released(1, 0, "rome", section="Travel"), Released(2, 0, "cup", section="Sport")]
-    made = plan("digest", released, [reader(2), reader(1), reader(3, sections=("sport",))], 10.0, 20)
+    made = plan("digest", released, [subscriber(2), subscriber(1), subscriber(3, sections=("sport",))], 10.0, 20)
     assert made.editions == (
         EditionPlan("digest", ("cup",), "", "html", (3,), 10.0),
         EditionPlan("digest", ("cup", "rome"), "", "html", (1, 2), 10.0),
@@ -60,19 +60,24 @@ def test_readers_with_the_same_set_share_one_variant() -> None:
 
 def test_different_topics_that_lead_to_the_same_articles_share_one_variant() -> None:
     released = [Released(1, 0, "cup", section="Sport", tags=("final",), authors=("Ada Rossi",))]
-    readers = [reader(1, sections=("Sport",)), reader(2, tags=("FINAL",)), reader(3, authors=("ada rossi",)), reader(4)]
-    assert [one.recipients for one in plan("digest", released, readers, 0.0, 20).editions] == [(1, 2, 3, 4)]
+    subscribers = [
+        subscriber(1, sections=("Sport",)),
+        subscriber(2, tags=("FINAL",)),
+        subscriber(3, authors=("ada rossi",)),
+        subscriber(4),
+    ]
+    assert [one.recipients for one in plan("digest", released, subscribers, 0.0, 20).editions] == [(1, 2, 3, 4)]
 
 
 def test_language_and_format_are_variants_of_their_own() -> None:
     released = [Released(1, 0, "a")]
-    readers = [reader(1), replace(reader(2), language="it"), replace(reader(3), format="text")]
-    assert len(plan("digest", released, readers, 0.0, 20).editions) == 3
+    subscribers = [subscriber(1), replace(subscriber(2), language="it"), replace(subscriber(3), format="text")]
+    assert len(plan("digest", released, subscribers, 0.0, 20).editions) == 3
 
 
-def test_nothing_for_a_reader_makes_no_edition_but_moves_the_clock_on() -> None:
+def test_nothing_for_a_subscriber_makes_no_edition_but_moves_the_clock_on() -> None:
     made = plan(
-        "digest", [Released(1, 0, "a", section="Sport")], [reader(cadence=Cadence.DAILY, tags=("art",))], 10.0, 20
+        "digest", [Released(1, 0, "a", section="Sport")], [subscriber(cadence=Cadence.DAILY, tags=("art",))], 10.0, 20
     )
     assert made.editions == ()
     (moved,) = made.advances
@@ -81,29 +86,31 @@ def test_nothing_for_a_reader_makes_no_edition_but_moves_the_clock_on() -> None:
 
 def test_more_than_the_limit_waits_and_the_oldest_go_first() -> None:
     released = [Released(number, 0, f"a{number}") for number in range(1, 6)]
-    first = plan("digest", released, [reader()], 10.0, 3)
+    first = plan("digest", released, [subscriber()], 10.0, 3)
     assert first.editions[0].article_ids == ("a3", "a2", "a1")
     assert first.advances[0].new_cursor == 3
-    assert plan("digest", released, [reader(cursor=3)], 20.0, 3).editions[0].article_ids == ("a5", "a4")
+    assert plan("digest", released, [subscriber(cursor=3)], 20.0, 3).editions[0].article_ids == ("a5", "a4")
 
 
 def test_a_plan_that_was_applied_plans_nothing_again() -> None:
-    assert plan("digest", [Released(1, 0, "a")], [reader(cursor=1)], 10.0, 20) == Plan((), ())
+    assert plan("digest", [Released(1, 0, "a")], [subscriber(cursor=1)], 10.0, 20) == Plan((), ())
 
 
-def test_a_paused_reader_gets_nothing_and_later_only_what_came_after() -> None:
+def test_a_paused_subscriber_gets_nothing_and_later_only_what_came_after() -> None:
     released = [Released(1, 50.0, "during"), Released(2, 150.0, "after")]
-    paused = replace(reader(), paused_until=100.0)
+    paused = replace(subscriber(), paused_until=100.0)
     assert plan("digest", released, [paused], 99.0, 20) == Plan((), ())
     assert plan("digest", released, [paused], 200.0, 20).editions[0].article_ids == ("after",)
 
 
-def test_a_reader_that_is_not_due_is_left_alone() -> None:
-    assert plan("digest", [Released(1, 0, "a")], [reader(cadence=Cadence.DAILY, due_at=11.0)], 10.0, 20).editions == ()
+def test_a_subscriber_that_is_not_due_is_left_alone() -> None:
+    assert (
+        plan("digest", [Released(1, 0, "a")], [subscriber(cadence=Cadence.DAILY, due_at=11.0)], 10.0, 20).editions == ()
+    )
 
 
 def test_slots_that_nobody_ran_are_made_up_for_by_one_edition() -> None:
-    late = reader(cadence=Cadence.DAILY, due_at=8 * 3600.0)
+    late = subscriber(cadence=Cadence.DAILY, due_at=8 * 3600.0)
     made = plan("digest", [Released(1, 0, "a")], [late], 3 * 86400 + 9 * 3600.0, 20)
     assert len(made.editions) == 1
     assert made.advances[0].next_due == 4 * 86400 + 8 * 3600.0
@@ -185,10 +192,10 @@ def test_slots_follow_one_another_and_none_is_left_out(
 
 
 def run(
-    readers: list[Reader], releases: list[Released], start: float, days: int, step: float
+    subscribers: list[SubscriptionState], releases: list[Released], start: float, days: int, step: float
 ) -> dict[int, list[tuple[float, str]]]:
-    """What each reader was sent, and when, by a tick that looks every ``step`` seconds."""
-    state = {one.subscription.subscriber_id: one for one in readers}
+    """What each subscriber was sent, and when, by a tick that looks every ``step`` seconds."""
+    state = {one.subscription.subscriber_id: one for one in subscribers}
     received: dict[int, list[tuple[float, str]]] = defaultdict(list)
     now = start
     while now <= start + days * 86400:
@@ -232,7 +239,7 @@ def check_sixty_days(count: int, days: int, first_day: date, seed: int) -> None:
                 (rng.choice(authors),),
             )
         )
-    readers = []
+    subscribers = []
     for number in range(count):
         asked = Subscription(
             number,
@@ -247,9 +254,9 @@ def check_sixty_days(count: int, days: int, first_day: date, seed: int) -> None:
             0,
             rng.choice(ZONES),
         )
-        readers.append(Reader(asked, due_at=next_slot(asked, start)))
-    received = run(readers, releases, start, days + 35, 1800.0)  # long enough for the next month's edition
-    for one in readers:
+        subscribers.append(SubscriptionState(asked, due_at=next_slot(asked, start)))
+    received = run(subscribers, releases, start, days + 35, 1800.0)  # long enough for the next month's edition
+    for one in subscribers:
         asked, got = one.subscription, received[one.subscription.subscriber_id]
         wanted = [
             release.article_id
@@ -266,13 +273,13 @@ def check_sixty_days(count: int, days: int, first_day: date, seed: int) -> None:
                 continue
             local = datetime.fromtimestamp(at, zone)
             asked_for = datetime(local.year, local.month, local.day, asked.hour, tzinfo=zone).timestamp()
-            assert 0 <= at - asked_for < 1800.0, "not at the reader's own hour"
+            assert 0 <= at - asked_for < 1800.0, "not at the subscriber's own hour"
             assert asked.cadence is not Cadence.WEEKLY or local.weekday() == asked.weekday
             assert asked.cadence is not Cadence.WEEKDAYS or local.weekday() < 5
 
 
 @pytest.mark.parametrize("first_day", [date(2027, 2, 20), date(2027, 9, 25)])
-def test_each_matching_article_reaches_each_of_1000_readers_once_over_60_days_and_both_clock_changes(
+def test_each_matching_article_reaches_each_of_1000_subscribers_once_over_60_days_and_both_clock_changes(
     first_day: date,
 ) -> None:
     check_sixty_days(1000, 60, first_day, seed=8)

@@ -80,7 +80,7 @@ def test_a_value_is_escaped_for_the_place_where_it_stands(html, made):
     ],
 )
 def test_a_value_where_it_could_do_harm_refuses_the_edition(html):
-    with pytest.raises(CompositionRefused, match=r"reader\.name"):
+    with pytest.raises(CompositionRefused, match=r"subscriber\.name"):
         compiled(html)
 
 

@@ -115,7 +115,7 @@ def test_a_message_sent_again_lands_on_the_same_file_of_the_outbox(tmp_path: Pat
     assert list((tmp_path / "state/outbox/tmp").iterdir()) == []
 
 
-def test_a_message_that_a_reader_has_seen_does_not_come_back_as_new(tmp_path: Path) -> None:
+def test_a_message_that_a_subscriber_has_seen_does_not_come_back_as_new(tmp_path: Path) -> None:
     import mailbox
 
     transport = open_transport(a_site(tmp_path))

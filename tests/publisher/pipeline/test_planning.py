@@ -1,4 +1,4 @@
-"""From due readers to a frozen audience, and what a crash or a bad template in between leaves."""
+"""From due subscribers to a frozen audience, and what a crash or a bad template in between leaves."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_wish_that_changes_while_planning_decides_is_planned_for(site, monkeyp
     monkeypatch.setattr(deciding, "plan", decide)
     (planned,) = plan_editions(site)
     assert len(calls) == 1 + min(times, OPTIMISTIC_TRIES)
-    assert planned.readers == 1, "Anna follows nothing that this edition has"
+    assert planned.subscribers == 1, "Anna follows nothing that this edition has"
 
 
 def test_an_article_that_is_withdrawn_while_planning_decides_is_in_no_edition(site, monkeypatch):
@@ -129,14 +129,14 @@ def test_readers_of_two_languages_are_two_variants_of_one_edition(site):
     write(site, "one")
     collect(site)
     (planned,) = plan_editions(site)
-    assert planned.readers == 2
+    assert planned.subscribers == 2
     assert freeze_due(site) == [planned.edition_id]
     with site.store.read() as tx:
         assert editions.composed(tx, planned.edition_id) == ["0", "1"]
         assert editions.uncomposed(tx, planned.edition_id) == []
 
 
-def test_the_first_variant_is_the_one_that_most_readers_get_or_else_the_publications_language(site):
+def test_the_first_variant_is_the_one_that_most_subscribers_get_or_else_the_publications_language(site):
     write(site, "one")
     people = site.settings.directory / "subscribers.csv"
     people.write_text("address,name,language\nnoor@example.org,Noor,ar\nanna@example.org,Anna,en\n")
@@ -222,7 +222,7 @@ def test_an_old_article_that_is_imported_later_goes_into_no_digest(site):
     assert plan_editions(site) == []
 
 
-def test_a_reader_of_topics_is_told_which_of_them_brought_the_digest(site):
+def test_a_subscriber_of_topics_is_told_which_of_them_brought_the_digest(site):
     text = "---\ntitle: one\ndate: 2026-11-02\nsection: Kitchen\ntags: [bread, salt]\n---\nWords.\n"
     (site.settings.directory / "articles" / "one.md").write_text(text)
     join_audience(site)
@@ -234,7 +234,7 @@ def test_a_reader_of_topics_is_told_which_of_them_brought_the_digest(site):
     freeze_due(site)
     drain(site)
     outbox = site.settings.state / "outbox" / "new"
-    by_reader = {b"anna" in path.read_bytes(): path.read_bytes() for path in outbox.iterdir()}
-    assert b"Bread" in by_reader[True]
-    assert b"stars" not in by_reader[True]
-    assert b"Bread" not in by_reader[False]
+    by_subscriber = {b"anna" in path.read_bytes(): path.read_bytes() for path in outbox.iterdir()}
+    assert b"Bread" in by_subscriber[True]
+    assert b"stars" not in by_subscriber[True]
+    assert b"Bread" not in by_subscriber[False]

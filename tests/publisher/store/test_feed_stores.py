@@ -160,7 +160,7 @@ def test_the_forms_that_aggregators_use_are_read(user_agent, reader, subscribers
     "user_agent",
     ["", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "NetNewsWire", "x 1.5 subscribersx", "v2 usersx"],
 )
-def test_a_reader_that_polls_for_itself_claims_nothing(user_agent):
+def test_a_feed_reader_that_polls_for_itself_claims_nothing(user_agent):
     assert feed_readers.claim_of(user_agent) is None
 
 

@@ -31,14 +31,14 @@ def test_whoever_subscribes_starts_after_what_is_there_already(store):
     with store.begin() as tx:
         release(tx, 1, 2)
         people(tx, "anna")
-        assert planning.due(tx, "letter", now=NOW).readers() == []
+        assert planning.due(tx, "letter", now=NOW).subscriptions() == []
         release(tx, 3)
-        assert [(r.subscription.cadence, r.cursor) for r in planning.due(tx, "letter", now=NOW).readers()] == [
+        assert [(r.subscription.cadence, r.cursor) for r in planning.due(tx, "letter", now=NOW).subscriptions()] == [
             ("each", 2)
         ]
 
 
-def test_an_advance_moves_only_readers_that_stand_where_the_planner_saw_them(store):
+def test_an_advance_moves_only_subscribers_that_stand_where_the_planner_saw_them(store):
     with store.begin() as tx:
         ids = people(tx, "anna", "bo", "cy")
         release(tx, 1)
@@ -46,7 +46,7 @@ def test_an_advance_moves_only_readers_that_stand_where_the_planner_saw_them(sto
         assert (
             planning.advance(tx, "letter", ids, cursor=0, new_cursor=1, next_due=None, edition_id=7, variant="a") == 2
         )
-        assert planning.due(tx, "letter", now=NOW).readers() == []
+        assert planning.due(tx, "letter", now=NOW).subscriptions() == []
 
 
 def test_the_paused_the_unconfirmed_and_those_who_wait_for_a_slot_are_left_alone(store):
@@ -56,8 +56,8 @@ def test_the_paused_the_unconfirmed_and_those_who_wait_for_a_slot_are_left_alone
         subscribers.set_status(tx, ids[1], SubscriberStatus.PENDING, now=NOW)
         subscribers.subscribe(tx, ids[2], "letter", now=NOW, cadence="daily", next_due=NOW + 60)
         release(tx, 1)
-        assert [r.subscription.subscriber_id for r in planning.due(tx, "letter", now=NOW).readers()] == [ids[3]]
-        later = planning.due(tx, "letter", now=NOW + 61).readers()
+        assert [r.subscription.subscriber_id for r in planning.due(tx, "letter", now=NOW).subscriptions()] == [ids[3]]
+        later = planning.due(tx, "letter", now=NOW + 61).subscriptions()
         assert [r.subscription.subscriber_id for r in later] == [ids[0], ids[2], ids[3]]
 
 
@@ -69,7 +69,7 @@ def test_one_who_comes_back_is_not_sent_what_appeared_while_they_were_away(store
         release(tx, 2)
         subscribers.subscribe(tx, anna, "letter", now=NOW)
         subscribers.set_status(tx, anna, SubscriberStatus.CONFIRMED, now=NOW)
-        assert planning.due(tx, "letter", now=NOW).readers() == []
+        assert planning.due(tx, "letter", now=NOW).subscriptions() == []
 
 
 @pytest.mark.parametrize("position", [0, 2])
@@ -78,7 +78,7 @@ def test_the_first_edition_can_begin_later_than_the_first_article(store, positio
         people(tx, "anna")
         release(tx, 1, 2, 3)
         planning.skip_to(tx, "letter", position)
-        assert [r.cursor for r in planning.due(tx, "letter", now=NOW).readers()] == [position]
+        assert [r.cursor for r in planning.due(tx, "letter", now=NOW).subscriptions()] == [position]
         assert planning.furthest(tx, "letter") == position
 
 
@@ -87,6 +87,6 @@ def test_nobody_is_due_for_an_article_that_was_withdrawn(store):
         people(tx, "anna")
         release(tx, 1, 2)
         planning.advance(tx, "letter", [1], cursor=0, new_cursor=1, next_due=None)
-        assert len(planning.due(tx, "letter", now=NOW).readers()) == 1
+        assert len(planning.due(tx, "letter", now=NOW).subscriptions()) == 1
         articles.withdraw(tx, ["article-2"], now=NOW)
-        assert planning.due(tx, "letter", now=NOW).readers() == []
+        assert planning.due(tx, "letter", now=NOW).subscriptions() == []

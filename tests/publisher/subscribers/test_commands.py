@@ -1,4 +1,4 @@
-"""``masthead import`` and ``export``, and what the worker does for readers."""
+"""``masthead import`` and ``export``, and what the worker does for subscribers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from publisher.cli.main import app
 from publisher.errors import MastheadError
 from publisher.lib.addresses import parse_address
 from publisher.pipeline.site import open_site
-from publisher.pipeline.subscribers import import_readers, read_reports, send_notices
+from publisher.pipeline.subscribers import import_subscribers, read_reports, send_notices
 from publisher.store import editions, private_feeds, reports, subscribers
 from publisher.store.tables import chunk, edition
 from publisher.subscribers.subscribing import ask
@@ -66,7 +66,7 @@ def test_an_export_is_written_to_a_file(directory) -> None:
 def test_a_digest_that_is_not_there_is_one_clear_line(directory) -> None:
     site = open_site(directory)
     with pytest.raises(MastheadError, match="no digest is named daily; there are: digest"):
-        import_readers(site, directory / "list.csv", digests=("daily",))
+        import_subscribers(site, directory / "list.csv", digests=("daily",))
     site.close()
 
 

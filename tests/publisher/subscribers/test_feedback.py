@@ -135,7 +135,7 @@ def test_the_rate_warns_at_a_tenth_of_a_percent_and_stops_at_three(complaints, d
 
 
 def sent_edition(store) -> int:
-    """An edition that five readers were sent."""
+    """An edition that five subscribers were sent."""
     with store.begin() as tx:
         number = editions.create(tx, "digest", "News", [], now=NOW)
         tx.execute(edition.update().values(status=EditionStatus.SENDING.value, audience=5, frozen=NOW))

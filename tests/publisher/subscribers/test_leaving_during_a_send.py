@@ -22,7 +22,7 @@ from publisher.web.app import application
 from publisher.web.frame.frame import Frame
 from tests import factories
 
-READERS = 400
+SUBSCRIBERS = 400
 
 
 class Slow(OneByOne):
@@ -43,7 +43,7 @@ def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_p
     with store.begin(snapshot=True) as tx:
         article = factories.article()
         articles.save(tx, article, source_path="a.md", now=1.0)
-        people = [NewSubscriber(f"r{number}@example.org") for number in range(1, READERS + 1)]
+        people = [NewSubscriber(f"r{number}@example.org") for number in range(1, SUBSCRIBERS + 1)]
         subscribers.import_list(tx, people, now=1.0, digests=["digest"])
         edition = editions.create(tx, "digest", "News", [article], now=1.0)
         freezing.freeze(tx, edition, freezing.audience("digest"), now=1.0, chunk_size=100)
@@ -61,7 +61,7 @@ def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_p
     sending.start()
     answered: dict[str, float] = {}
     rng = random.Random(4)
-    for number, who in enumerate(rng.sample(range(1, READERS + 1), 60)):
+    for number, who in enumerate(rng.sample(range(1, SUBSCRIBERS + 1), 60)):
         if number % 2:
             path = links.unsubscribe_url("", keys, who, edition)
             assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
@@ -79,5 +79,5 @@ def test_no_message_starts_after_the_answer_to_one_click_or_to_a_complaint(tmp_p
         audit = deliveries.audit(tx, edition)
     assert audit.problems == ()
     assert audit.account.sent == len(transport.began)
-    assert audit.account.sent + audit.account.suppressed == READERS
+    assert audit.account.sent + audit.account.suppressed == SUBSCRIBERS
     store.close()

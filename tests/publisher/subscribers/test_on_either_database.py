@@ -1,4 +1,4 @@
-"""A reader's whole life, on SQLite and on PostgreSQL."""
+"""A subscriber's whole life, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
         }
         for _ in range(2):
             tracking.count(tx, 1, "click", link=2, human=True)
-            tracking.count_reader(tx, who, 1, "click", link=2, now=NOW)
+            tracking.count_subscriber(tx, who, 1, "click", link=2, now=NOW)
         assert [(row.url, row.count) for row in tracking.of_edition(tx, 1)] == [("https://b.example/", 2)]
 
     data = personal_data.export(store, who, now=NOW)

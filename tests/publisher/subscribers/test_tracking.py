@@ -49,7 +49,7 @@ class World:
     def html(self, who: int = 1, *, declined: bool = False) -> str:
         rewrite = tracking.rewriter(self.store, self.settings, self.keys, 7)
         assert rewrite is not None
-        mark = tracking.reader_mark(self.settings, self.keys, who, 7, declined=declined)
+        mark = tracking.subscriber_mark(self.settings, self.keys, who, 7, declined=declined)
         return rewrite(HTML, "zq0f", "zq0f99").replace("zq0f99", mark)
 
     def paths(self, who: int = 1, **more: bool) -> list[str]:
@@ -74,7 +74,7 @@ def how(value: str):
 @how("off")
 def test_by_default_no_link_is_changed_and_nothing_is_counted(world) -> None:
     assert tracking.rewriter(world.store, world.settings, world.keys, 7) is None
-    assert tracking.reader_mark(world.settings, world.keys, 1, 7, declined=False) == "-"
+    assert tracking.subscriber_mark(world.settings, world.keys, 1, 7, declined=False) == "-"
     assert load_settings(world.settings.directory).tracking.opens == "off"
 
 
@@ -99,7 +99,7 @@ def test_in_numbers_only_nobody_is_known(world) -> None:
     for path in world.paths():
         world.client.get(path, headers=PERSON)
     with world.store.read() as tx:
-        assert rows.of_reader(tx, 1) == []
+        assert rows.of_subscriber(tx, 1) == []
         everything = {name: [repr(row) for row in tx.execute(t.select())] for name, t in metadata.tables.items()}
     assert world.paths(1) == world.paths(2)
     assert "203.0.113" not in json.dumps(everything)
@@ -114,14 +114,14 @@ def test_programs_are_counted_apart_and_never_by_name(world) -> None:
     world.client.head(first, headers=PERSON)
     assert world.tallies() == [("click", 1, "scanner", 4)]
     with world.store.read() as tx:
-        assert rows.of_reader(tx, 1) == []
+        assert rows.of_subscriber(tx, 1) == []
     world.client.get(first, headers=PERSON)
     with world.store.read() as tx:
-        assert [(row.kind, row.count) for row in rows.of_reader(tx, 1)] == [("click", 1)]
+        assert [(row.kind, row.count) for row in rows.of_subscriber(tx, 1)] == [("click", 1)]
 
 
 @how("individual")
-def test_a_reader_who_declined_is_not_counted_at_all(world) -> None:
+def test_a_subscriber_who_declined_is_not_counted_at_all(world) -> None:
     for path in world.paths(declined=True):
         assert world.client.get(path, headers=PERSON).status_code in (200, 302)
     assert world.tallies() == []
@@ -155,6 +155,10 @@ def test_no_address_leads_to_what_stands_in_the_request(world) -> None:
 @how("individual")
 def test_a_mark_of_another_edition_or_of_our_own_making_counts_nothing(world) -> None:
     path = world.paths()[0].rpartition("/")[0]
-    for mark in (issue(world.keys, Purpose.READER, 1, 8), issue(world.keys, Purpose.READER, 999, 7), "nonsense"):
+    for mark in (
+        issue(world.keys, Purpose.SUBSCRIBER, 1, 8),
+        issue(world.keys, Purpose.SUBSCRIBER, 999, 7),
+        "nonsense",
+    ):
         assert world.client.get(f"{path}/{mark}", headers=PERSON).status_code == 302
     assert world.tallies() == []

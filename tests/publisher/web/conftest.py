@@ -72,7 +72,7 @@ def app(site_dir, store):
 
 @pytest.fixture
 def far(app):
-    """A reader somewhere on the network."""
+    """A subscriber somewhere on the network."""
     return TestClient(
         app, base_url=BASE, client=("203.0.113.9", 4711), follow_redirects=False, raise_server_exceptions=False
     )

@@ -223,7 +223,7 @@ def test_a_forged_report_about_anyone_reports_nothing() -> None:
 
 
 @pytest.mark.parametrize("link", [True, False])
-def test_a_complaint_names_its_reader_by_what_only_our_mail_held(link: bool) -> None:
+def test_a_complaint_names_its_subscriber_by_what_only_our_mail_held(link: bool) -> None:
     found = read_mail(arf(link=link), KEYS)
     assert found == Report(Kind.COMPLAINT, "mail", 70123, 9, detail="abuse, reported by Provider/1.0")
 
@@ -315,7 +315,7 @@ def _mutated(rng: random.Random) -> bytes:
 
 
 def check_mutations(count: int, seed: int) -> None:
-    """Whatever comes in, nothing is raised, and nobody but the reader the MAC names is ever meant."""
+    """Whatever comes in, nothing is raised, and nobody but the subscriber the MAC names is ever meant."""
     rng = random.Random(seed)
     for _ in range(count):
         found = read_mail(_mutated(rng), KEYS)

@@ -250,7 +250,7 @@ def bounce(**details: object) -> dict:
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_a_bounce_of_ses_names_its_reader_by_our_return_path(version) -> None:
+def test_a_bounce_of_ses_names_its_subscriber_by_our_return_path(version) -> None:
     (found,) = ses_read(sns(bounce(), SignatureVersion=version)).reports
     assert (found.kind, found.cause, found.subscriber_id, found.edition_id) == (Kind.BOUNCE, Cause.DEAD, 7, 3)
 

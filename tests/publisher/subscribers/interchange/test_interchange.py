@@ -1,4 +1,4 @@
-"""Readers moved in and out: whose file, which row, and that a second time changes nothing."""
+"""Subscribers moved in and out: whose file, which row, and that a second time changes nothing."""
 
 from __future__ import annotations
 

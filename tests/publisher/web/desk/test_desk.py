@@ -27,7 +27,7 @@ DESK_PAGES = ("/desk/outbox", "/desk/outbox/nothing", "/desk/outbox/nothing/html
 
 @pytest.fixture
 def edition(site_dir, store, add, article_of):
-    """An edition that was composed and sent to two readers' files in the outbox."""
+    """An edition that was composed and sent to two subscribers' files in the outbox."""
     options = load_settings(site_dir)
     add(article_of(1, html='<p>Words <img src="https://t.example/p.gif" alt="Map"></p>'), article_of(2))
     with store.begin() as tx:
@@ -38,7 +38,7 @@ def edition(site_dir, store, add, article_of):
         editions.move(tx, number, EditionStatus.DRAFT, to=EditionStatus.DONE)
     transport = MaildirTransport(Table(), options)
     for key, name in (("1", "Mara Lindqvist"), ("2", "Tomás Ó Néill")):
-        reader = Recipient(
+        subscriber = Recipient(
             key=key,
             address=f"reader{key}@post.example",
             name=name,
@@ -48,7 +48,7 @@ def edition(site_dir, store, add, article_of):
             date=made.created,
         )
         message_id = compiled.message_id(key)
-        transport.send(Outgoing(0, "post@slow.example", reader.address, compiled.message(reader), message_id))
+        transport.send(Outgoing(0, "post@slow.example", subscriber.address, compiled.message(subscriber), message_id))
     return number
 
 

@@ -68,7 +68,7 @@ def test_a_channel_that_is_set_up_wrongly_is_named_with_its_reason_and_hides_no_
     assert "Facebook" in cards(answer)
 
 
-def test_readers_see_no_post(far, queued):
+def test_strangers_see_no_post(far, queued):
     assert "post-text" not in far.get("/").text
 
 

@@ -1,4 +1,4 @@
-"""Feeds over HTTP: what readers, browsers, caches and strangers get."""
+"""Feeds over HTTP: what feed readers, browsers, caches and strangers get."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_feed_is_answered_as_the_file_that_was_built(publish, far, site_di
     }
 
 
-def test_a_reader_gets_the_smallest_encoding_it_takes_and_each_has_an_etag_of_its_own(publish, far, article_of):
+def test_a_feed_reader_gets_the_smallest_encoding_it_takes_and_each_has_an_etag_of_its_own(publish, far, article_of):
     publish(article_of(1))
     plain = far.get("/feed.rss", headers=PLAIN)
     tags = {plain.headers["etag"]}
@@ -162,7 +162,9 @@ def test_every_format_and_every_encoding_can_be_asked_for_a_delta(publish, far, 
             assert [entry.title for entry in feedparser.parse(answer.content).entries] == [f"New for {encoding}"]
 
 
-def test_a_state_that_is_not_remembered_and_a_reader_that_chokes_on_226_get_the_whole_feed(publish, far, article_of):
+def test_a_state_that_is_not_remembered_and_a_feed_reader_that_chokes_on_226_get_the_whole_feed(
+    publish, far, article_of
+):
     publish(article_of(1))
     known = far.get("/feed.rss", headers=PLAIN).headers["etag"]
     publish(article_of(2))
@@ -179,7 +181,7 @@ def test_a_state_that_is_not_remembered_and_a_reader_that_chokes_on_226_get_the_
         assert len(feedparser.parse(answer.content).entries) == 2
 
 
-def test_a_browser_that_navigates_gets_a_page_and_a_reader_the_feed_whatever_it_accepts(publish, far, article_of):
+def test_a_browser_that_navigates_gets_a_page_and_a_feed_reader_the_feed_whatever_it_accepts(publish, far, article_of):
     publish(article_of(1, title="Tea & <toast>"))
     for path in ("/feed.rss", "/feed.atom", "/feed.json", "/feeds/section/coast.atom"):
         page = far.get(path, headers=NAVIGATION)
@@ -225,7 +227,7 @@ def test_what_is_no_feed_is_not_found(publish, far, article_of, path):
     assert far.get(path).status_code == 404
 
 
-def test_before_the_first_build_a_reader_is_told_when_to_come_back(far):
+def test_before_the_first_build_a_feed_reader_is_told_when_to_come_back(far):
     answer = far.get("/feed.rss")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
@@ -291,7 +293,7 @@ def test_an_aggregators_subscribers_are_counted_by_feed_and_no_address_is_kept(p
 
 
 @pytest.fixture
-def reader(store):
+def subscriber(store):
     with store.begin() as tx:
         one = subscribers.add(tx, "ann@slow.example", now=1.0, status=subscribers.SubscriberStatus.CONFIRMED)
         subscribers.subscribe(tx, one, "digest", now=1.0, tags='["ice"]')
@@ -299,9 +301,11 @@ def reader(store):
 
 
 @pytest.mark.parametrize("name", ["rss", "atom", "json"])
-def test_a_private_feed_holds_what_its_owner_follows_and_is_for_no_shared_cache(publish, far, article_of, reader, name):
+def test_a_private_feed_holds_what_its_owner_follows_and_is_for_no_shared_cache(
+    publish, far, article_of, subscriber, name
+):
     publish(article_of(1), article_of(2))
-    _, token = reader
+    _, token = subscriber
     answer = far.get(f"/feeds/private/{token}.{name}")
     assert answer.status_code == 200
     assert b"Piece number 1" in answer.content
@@ -312,9 +316,11 @@ def test_a_private_feed_holds_what_its_owner_follows_and_is_for_no_shared_cache(
     assert again.status_code == 304
 
 
-def test_a_revoked_token_a_wrong_one_and_one_whose_owner_left_are_the_same_404(publish, far, store, article_of, reader):
+def test_a_revoked_token_a_wrong_one_and_one_whose_owner_left_are_the_same_404(
+    publish, far, store, article_of, subscriber
+):
     publish(article_of(1))
-    owner, token = reader
+    owner, token = subscriber
     wrong = far.get("/feeds/private/wrong.rss")
     with store.begin() as tx:
         other = private_feeds.issue(tx, owner, now=2.0)
@@ -329,9 +335,9 @@ def test_a_revoked_token_a_wrong_one_and_one_whose_owner_left_are_the_same_404(p
     assert token not in revoked.text
 
 
-def test_a_private_feed_stands_in_no_list(publish, far, article_of, reader, site_dir):
+def test_a_private_feed_stands_in_no_list(publish, far, article_of, subscriber, site_dir):
     publish(article_of(1))
-    _, token = reader
+    _, token = subscriber
     far.get(f"/feeds/private/{token}.rss")
     for path in ("/", "/feeds", "/feeds.opml"):
         assert token not in far.get(path).text
@@ -340,10 +346,10 @@ def test_a_private_feed_stands_in_no_list(publish, far, article_of, reader, site
 
 
 def test_a_subscriber_opens_and_closes_a_private_feed_behind_the_preferences_link(
-    publish, far, store, article_of, reader
+    publish, far, store, article_of, subscriber
 ):
     publish(article_of(1))
-    owner, _ = reader
+    owner, _ = subscriber
     page = links.preferences_url("", personal_links.keyring_of(store), owner) + "/feed"
     assert "Make a private feed" in far.get(page).text
     opened = far.post(page, data={"choice": "issue"}).text

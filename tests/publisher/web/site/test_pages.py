@@ -1,4 +1,4 @@
-"""The public pages: what readers find, under which address, and what an answer says to browsers."""
+"""The public pages: what visitors find, under which address, and what a response says to browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages for readers: asking, confirming, choosing, leaving."""
+"""The pages for subscribers: asking, confirming, choosing, leaving."""
 
 from __future__ import annotations
 
