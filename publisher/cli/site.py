@@ -32,7 +32,11 @@ def run(
     port: Annotated[int | None, typer.Option(help="Port to listen on; default: [web] port.", min=1, max=65535)] = None,
 ) -> None:
     """Web, worker and scheduler in one foreground process; Ctrl-C stops them."""
+    # Loads every family, which `init` has no use for.
+    from publisher.pipeline.checks import check_members
+
     settings = load_settings(directory)
+    check_members(settings)
     supervise(
         settings,
         host=host or settings.web.host,
