@@ -83,7 +83,7 @@ def composer(settings: Settings, store: Store) -> Composer:
 
 
 def freeze(url: str, settings: Settings, size: int) -> int:
-    """An edition frozen for ``size`` subscribers of an empty database; answers its id."""
+    """An edition frozen for ``size`` subscribers of an empty database; returns its id."""
     store = open_store(url)
     now = time.time()
     try:

@@ -30,7 +30,7 @@ _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _LINES = _PHRASING | _HEADINGS | {"p"}
 _FLOW = frozenset(("blockquote", "div", "figure", "figcaption", "hr", "li", "ol", "ul")) | _LINES
 _LISTS = frozenset(("ol", "ul"))
-_DEEPEST = 40
+_MAX_DEPTH = 40
 
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z]+="[^"<>]*")*)>')
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"<>]*)"')
@@ -81,7 +81,7 @@ def is_plainly_clean(html: str) -> bool:
             return False
         if name not in _VOID:
             stack.append(name)
-            if len(stack) > _DEEPEST:
+            if len(stack) > _MAX_DEPTH:
                 return False
     return not stack and scrub(html) == html
 

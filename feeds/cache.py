@@ -23,7 +23,7 @@ from publisher.model import Article, Publication
 RENDERER = 2
 
 #: Entries that may be there to no use before a file cache is cleared.
-SLACK = 1_000
+MAX_UNUSED = 1_000
 
 _VERSIONS = (RENDERER, *(version(name) for name in ("feedgen", "lxml", "nh3")))
 
@@ -105,7 +105,7 @@ class FileEntryCache:
         """
         with closing(self._open()) as database, database:
             count = database.execute("SELECT count(*) FROM entry").fetchone()[0]
-            if count <= database.execute("PRAGMA user_version").fetchone()[0] * 2 + SLACK:
+            if count <= database.execute("PRAGMA user_version").fetchone()[0] * 2 + MAX_UNUSED:
                 return
             database.execute("CREATE TEMP TABLE kept (key TEXT PRIMARY KEY)")
             database.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((key,) for key in keep()))

@@ -23,13 +23,13 @@ from pathlib import Path
 from feeds.formats import BaseFormat
 
 #: States of a live feed that are remembered; a feed reader that has missed more gets the whole feed.
-STATES = 40
+MAX_STATES = 40
 
 
 def remember(history: Path, etags: Iterable[str], document: bytes, form: BaseFormat) -> None:
     """Note in the file ``history`` that each of ``etags`` stands for ``document``."""
     state = {"etags": sorted(etags), "entries": [_mark(entry) for entry in form.split(document).entries]}
-    states = [state, *_states(history)][:STATES]
+    states = [state, *_states(history)][:MAX_STATES]
     history.parent.mkdir(parents=True, exist_ok=True)
     temporary = history.with_name(f".{history.name}.new")
     temporary.write_text(json.dumps(states, separators=(",", ":")), encoding="utf-8")

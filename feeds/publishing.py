@@ -23,7 +23,7 @@ from publisher.settings import Settings
 OPML = "feeds.opml"
 _SUFFIXES = ("", *ENCODINGS.values())
 #: Files on their way to the disk at once.
-WRITERS = 16
+MAX_WRITERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def write_all(
 def _write(folder: Path, rendered: Iterable[tuple[Document, bytes]]) -> Iterator[tuple[Document, bytes, bool]]:
     """Write documents while the next are rendered; the disk flushes many files in the time of one."""
     waiting: deque[tuple[Document, bytes, Future[bool]]] = deque()
-    with ThreadPoolExecutor(WRITERS, thread_name_prefix="feeds") as pool:
+    with ThreadPoolExecutor(MAX_WRITERS, thread_name_prefix="feeds") as pool:
         for document, data in rendered:
             waiting.append((document, data, pool.submit(write_file, folder / document.path, data, document.updated)))
             if len(waiting) > BATCH:

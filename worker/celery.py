@@ -17,7 +17,7 @@ from publisher.settings import Settings
 from worker import broker
 
 #: Seconds after which a doorbell that nobody heard is dropped.
-EXPIRES = 30.0
+EXPIRES_SECONDS = 30.0
 
 
 def queue_name(settings: Settings) -> str:

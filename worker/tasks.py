@@ -26,7 +26,7 @@ from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import Site
 from publisher.store import Store, chunks, meta
 from publisher.websub import fan_out_due
-from worker.celery import EXPIRES
+from worker.celery import EXPIRES_SECONDS
 from worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def register(app: Celery, runtime: Runtime, use_cases: UseCases = USE_CASES) -> 
 
     def ring(name: str) -> None:
         try:
-            app.send_task(f"masthead.{name}", expires=EXPIRES)
+            app.send_task(f"masthead.{name}", expires=EXPIRES_SECONDS)
         except Exception as error:  # whatever the broker's client raises: the next tick rings again
             log.warning("the broker cannot be reached: %s", error)
 

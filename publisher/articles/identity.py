@@ -33,7 +33,7 @@ BODY, PATH, SLUG, TITLE = 6, 5, 2, 2
 #: A withdrawn article comes back for no less than this: a new piece in a deleted one's place is new.
 RETURNING = 6
 #: More than this many articles of one title (or slug, or body) say nothing about which is which.
-CROWD = 50
+MAX_ALIKE = 50
 
 #: What tells articles apart, a set of values for each of BODY, PATH, SLUG and TITLE.
 _Look = tuple[set[str], set[str], set[str], set[str]]
@@ -271,7 +271,7 @@ def _alike(trait: int, looks: Mapping[int, _Look], known_looks: Mapping[str, _Lo
         (index, identifier)
         for index, look in looks.items()
         for value in look[trait]
-        if value and len(having.get(value, ())) * crowd[value] <= CROWD**2
+        if value and len(having.get(value, ())) * crowd[value] <= MAX_ALIKE**2
         for identifier in having.get(value, ())
     }
 

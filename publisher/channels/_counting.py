@@ -21,7 +21,7 @@ import regex
 from publisher.channels._spans import spans
 
 X_URL_UNITS = 23
-_LONGEST_URL = 4096
+_MAX_URL = 4096
 
 #: One emoji as people see it: a flag, a keycap, a sub-division flag, or pictographs joined by U+200D.
 _EMOJI = regex.compile(
@@ -100,7 +100,7 @@ def _x_link_units(match: regex.Match[str]) -> int | None:
     """23 for what X certainly shortens, the longer length where we cannot know, ``None`` for plain text."""
     link = match.group()
     if match["domain"] is not None:
-        too_long = len(link) + len(match["domain"]) > _LONGEST_URL
+        too_long = len(link) + len(match["domain"]) > _MAX_URL
         return None if too_long or match["tld"].casefold() in _SPECIAL_USE else X_URL_UNITS
     tld, domain = match["bare_tld"].casefold(), match["bare"]
     if tld in _COUNTRIES and domain.count(".") == 1 and not match["bare_path"] and tld not in ("co", "tv"):
@@ -148,7 +148,7 @@ def mastodon_length(text: str, url_units: int = 23) -> int:
 def _mastodon_links(link: str) -> bool:
     domain = link.split("://", 1)[1].split("/", 1)[0].split("?", 1)[0].rpartition("@")[2].partition(":")[0]
     labels = domain.split(".")
-    if len(link) > _LONGEST_URL or len(labels) < 2 or labels[-1].casefold() in _SPECIAL_USE:
+    if len(link) > _MAX_URL or len(labels) < 2 or labels[-1].casefold() in _SPECIAL_USE:
         return False
     try:
         return all(0 < len(label.encode("idna")) <= 63 for label in labels) and not labels[-1].isdigit()

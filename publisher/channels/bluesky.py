@@ -31,7 +31,7 @@ from publisher.settings.base import HttpUrl, Secret, Table
 _TID = "234567abcdefghijklmnopqrstuvwxyz"
 _MAX_BYTES = 3000
 #: Graphemes of a link that is shown whole; a longer one would leave too little of the 300.
-_LONGEST_SHOWN = 180
+_MAX_SHOWN = 180
 
 
 class Channel(BaseChannel):
@@ -224,7 +224,7 @@ def short_link(url: str) -> str:
 
 
 def _with_short_link(text: str, url: str) -> tuple[str, str]:
-    if url and url in text and grapheme_count(url) > _LONGEST_SHOWN:
+    if url and url in text and grapheme_count(url) > _MAX_SHOWN:
         return text.replace(url, short_link(url)), short_link(url)
     return text, url
 

@@ -23,7 +23,7 @@ from publisher.errors import ChannelError, CredentialsRefused, RateLimited
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
-_SECTION = 3000
+_MAX_SECTION = 3000
 _DEAD_WORDS = (
     "invalid_auth not_authed account_inactive token_revoked token_expired no_permission missing_scope is_archived "
     "channel_not_found not_in_channel invalid_token no_service no_active_hooks channel_is_archived team_disabled"
@@ -128,4 +128,6 @@ def escape(text: str) -> str:
 
 def sections(text: str) -> list[str]:
     """``text`` in pieces that each fit a section block once escaped; no link, tag or word is split where it can be."""
-    return [piece for piece in _spans.split(text, lambda part: utf16_units(escape(part)) <= _SECTION, most=40) if piece]
+    return [
+        piece for piece in _spans.split(text, lambda part: utf16_units(escape(part)) <= _MAX_SECTION, most=40) if piece
+    ]

@@ -24,7 +24,7 @@ from publisher.errors import ChannelError, CredentialsRefused
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
-_CAPTION = 1024
+_MAX_CAPTION = 1024
 
 
 class Channel(BaseChannel):
@@ -105,7 +105,7 @@ class Channel(BaseChannel):
 
     @staticmethod
     def _caption(draft: Draft) -> str:
-        return _spans.cut(draft.text, lambda text: utf16_units(text) <= _CAPTION, draft.url)
+        return _spans.cut(draft.text, lambda text: utf16_units(text) <= _MAX_CAPTION, draft.url)
 
     def _send(self, draft: Draft) -> PlatformRequest:
         if not draft.picture:

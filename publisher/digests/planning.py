@@ -106,7 +106,7 @@ def plan(
 ) -> Plan:
     """Decide every edition that is due at ``now`` (UTC epoch seconds).
 
-    :param released: every article that one of ``subscribers`` may need, that is after the smallest cursor, in any order.
+    :param released: every article that one of ``subscribers`` may need (after the smallest cursor), in any order.
     :param subscribers: of this digest; those that are not due, or paused, are left alone.
     :param limit: at most this many articles an edition; the oldest go first and the rest waits for the next slot.
     """

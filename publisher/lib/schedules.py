@@ -86,7 +86,7 @@ def next_slot(cron: Cron, zone: str, after: float) -> float | None:
 
 
 def latest_slot(cron: Cron, zone: str, not_before: float, now: float) -> float:
-    """The last slot up to ``now``; ``not_before`` is one, and the answer when there is none after it."""
+    """The last slot up to ``now``; ``not_before`` is one, and what is returned when there is none after it."""
     for seconds in (2 * 3600, 26 * 3600, 8 * 86400, 32 * 86400, 367 * 86400, now - not_before):
         latest = None
         for slot in _slots(cron, zone, max(not_before, now - seconds)):

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 #: A draft that could not be composed is looked at again after this many seconds.
 RETRY_SECONDS = 60.0
 #: How often a plan is decided outside the transaction that writes it, before it is decided within.
-OPTIMISTIC_TRIES = 2
+MAX_OPTIMISTIC_TRIES = 2
 
 
 class _Overtaken(Exception):
@@ -75,7 +75,7 @@ def plan_editions(site: Site, *, fired: Collection[str] | None = None) -> list[P
 def _plan_digest(site: Site, digest: DigestSettings, *, everyone: bool) -> Planned | None:
     now = site.now()
     _skip_archive(site, digest)
-    for _ in range(OPTIMISTIC_TRIES):
+    for _ in range(MAX_OPTIMISTIC_TRIES):
         with site.store.read() as tx:
             seen = _read(tx, digest, now, everyone)
         decided = _decide(digest, seen, now)

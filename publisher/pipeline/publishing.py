@@ -30,7 +30,7 @@ from publisher.store.posts import PostRow
 #: ``publish`` gives up waiting for a relay that is in trouble after this many seconds; the worker goes on later.
 PATIENCE_SECONDS = 30.0
 #: The channels are gone through at most this often; what is left goes with the worker.
-ROUNDS = 50
+MAX_ROUNDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
 
 def _post_all(site: Site, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:
     """Send until nothing more is due now; returns where every post stands that was queued or sent since ``since``."""
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         if stop():
             break
         done = posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)

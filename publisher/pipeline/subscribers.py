@@ -52,7 +52,7 @@ def read_reports(site: Site) -> int:
 
 
 def _is_time(site: Site, name: str, every: float) -> bool:
-    """Whether ``every`` seconds are over since this answered ``True`` last, in whatever process."""
+    """Whether ``every`` seconds are over since this returned ``True`` last, in whatever process."""
     now = site.now()
     with site.store.read() as tx:
         last = float(meta.get(tx, name) or 0.0)

@@ -40,10 +40,10 @@ from publisher.settings.digests import DigestSettings
 #: Width of the text column in CSS pixels; body pictures are at most this wide.
 COLUMN = 560
 #: What an inbox shows beside the subject.
-PREHEADER = 110
+MAX_PREHEADER = 110
 
 #: Of the first article's title in the subject; an inbox shows 40 to 90 characters.
-HEADLINE = 90
+MAX_HEADLINE = 90
 
 ShareLinks = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -95,7 +95,7 @@ def digest_values(
         "digest": {"name": digest.name, "title": title, "intro": digest.intro},
         "edition": {
             "title": edition.title or title,
-            "headline": shorten(one_line(edition.articles[0].title), HEADLINE),
+            "headline": shorten(one_line(edition.articles[0].title), MAX_HEADLINE),
             "number": words["number"].replace("{number}", str(edition.number)),
             "date": speech.date(edition.created.astimezone(zone)),
         },
@@ -148,7 +148,7 @@ def preheader(edition: Edition) -> str:
     text = first.summary or strip_tags(first.html[:20_000])
     if len(edition.articles) > 1 and not text:
         text = " · ".join(article.title for article in edition.articles[1:4])
-    return shorten(one_line(text), PREHEADER)
+    return shorten(one_line(text), MAX_PREHEADER)
 
 
 def _article(

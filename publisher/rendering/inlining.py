@@ -8,7 +8,7 @@ even when told not to, silently drop what is nested deeper than 254 elements, an
     counts            links, pictures, marks: as before, or the edition is refused
 
 The child starts at first use, serves one document after the other under a lock, and is killed when one takes
-longer than :data:`SECONDS`; the next document gets a new one.
+longer than :data:`MAX_SECONDS`; the next document gets a new one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from typing import IO
 
 from publisher.errors import CompositionRefused
 
-SECONDS = 10.0
+MAX_SECONDS = 10.0
 MAX_BYTES = 512 * 1024
 #: premailer silently drops what is nested deeper than 254; articles may have 200 (publisher/lib/sanitise.py).
 MAX_DEPTH = 240
 MAX_STYLE_BYTES = 64 * 1024
-MEMORY = 1024 * 1024 * 1024
+MAX_MEMORY = 1024 * 1024 * 1024
 
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
@@ -45,7 +45,7 @@ _LINK_SHEET = re.compile(r"<link\b[^>]*stylesheet", re.IGNORECASE)
 _COUNTED = ("<a", "<img", "<!--[if", "<![endif]-->")
 
 
-def inline(html: str, *, marks: Iterable[str] = (), seconds: float = SECONDS) -> str:
+def inline(html: str, *, marks: Iterable[str] = (), seconds: float = MAX_SECONDS) -> str:
     """``html`` with its style sheets inlined; media queries and ``:hover`` rules stay in the head.
 
     :param marks: strings whose number must not change.
@@ -257,7 +257,7 @@ def _serve() -> None:
 
     cssutils.util._defaultFetcher = refuse
     _transform("<html><head><style>p{color:#000000}p:hover{color:#111111}</style></head><body><p>x</p></body></html>")
-    limit_this_process(memory=MEMORY)
+    limit_this_process(memory=MAX_MEMORY)
     sys.addaudithook(_refuse_files_and_network)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr

@@ -29,7 +29,7 @@ Scheme = Literal["light", "dark"]
 
 WIDTHS = (320, 600, 1200)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-SECONDS = 60
+MAX_SECONDS = 60
 MAX_HEIGHT = 16_000
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -151,8 +151,8 @@ def _run(chromium: str, work: Path, page: Path, size: tuple[int, int], switches:
     ]
     try:
         done = subprocess.run(  # noqa: S603  # a program of this machine, on a file of ours
-            command, capture_output=True, timeout=SECONDS, check=False, cwd=work
+            command, capture_output=True, timeout=MAX_SECONDS, check=False, cwd=work
         )
     except (OSError, subprocess.TimeoutExpired):
-        raise RenderError(f"Chromium ({chromium}) did not finish in {SECONDS} s; try again") from None
+        raise RenderError(f"Chromium ({chromium}) did not finish in {MAX_SECONDS} s; try again") from None
     return done.stdout

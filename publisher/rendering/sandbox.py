@@ -7,7 +7,7 @@ nested loops run for as long as they like. So an operator's template runs in a c
 * two seconds of processor time, 400 MB of memory, no file to write to and no variable of our environment,
 * plain values only, handed over as JSON.
 
-The child is killed after :data:`SECONDS`; whatever it did, only this rendering fails.
+The child is killed after :data:`MAX_SECONDS`; whatever it did, only this rendering fails.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from publisher.errors import RenderError
 from publisher.rendering.inlining import limit_this_process, read_exactly, start_child, stop_child
 from publisher.rendering.templates import packaged_templates
 
-SECONDS = 2.5
+MAX_SECONDS = 2.5
 START_SECONDS = 20.0
 CPU_SECONDS = 2
-MEMORY = 400 * 1024 * 1024
+MAX_MEMORY = 400 * 1024 * 1024
 MAX_OUTPUT = 4 * 1024 * 1024
 MAX_NUMBER = 10**12
 
@@ -85,7 +85,7 @@ def render_confined(folders: Sequence[Path], names: Sequence[str], values: dict[
         read_exactly(process.stdout, 1, time.monotonic() + START_SECONDS)
         process.stdin.write(struct.pack(">I", len(payload)) + payload)
         process.stdin.flush()
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + MAX_SECONDS
         header = read_exactly(process.stdout, 5, deadline)
         size = struct.unpack(">I", header[1:])[0]
         if size > MAX_OUTPUT:
@@ -93,7 +93,7 @@ def render_confined(folders: Sequence[Path], names: Sequence[str], values: dict[
         answer = json.loads(read_exactly(process.stdout, size, deadline))
     except (TimeoutError, EOFError, BrokenPipeError):
         raise RenderError(
-            f"the templates {', '.join(names)} used more than {CPU_SECONDS} s or {MEMORY >> 20} MB and were stopped"
+            f"the templates {', '.join(names)} used more than {CPU_SECONDS} s or {MAX_MEMORY >> 20} MB and were stopped"
         ) from None
     finally:
         stop_child(process)
@@ -139,7 +139,7 @@ def _serve() -> None:
     sink.flush()
     request = json.loads(source.read(struct.unpack(">I", source.read(4))[0]))
     env = confined_environment([Path(folder) for folder in request["folders"]])
-    limit_this_process(memory=MEMORY, cpu_seconds=CPU_SECONDS)
+    limit_this_process(memory=MAX_MEMORY, cpu_seconds=CPU_SECONDS)
     status, answer, name = b"+", "", ""
     try:
         values = _restored(request["values"])
@@ -148,7 +148,7 @@ def _serve() -> None:
             parts.append(env.get_template(name).render(values))
         answer = json.dumps(parts)
     except MemoryError:
-        status, answer = b"-", json.dumps(f"template {name}: used more than {MEMORY >> 20} MB and was stopped")
+        status, answer = b"-", json.dumps(f"template {name}: used more than {MAX_MEMORY >> 20} MB and was stopped")
     except Exception as error:  # a template can raise anything; it is the operator who must hear of it
         reason = error.message if isinstance(error, TemplateError) else str(error)
         status = b"-"

@@ -49,7 +49,7 @@ Selector = Annotated[str, AfterValidator(selector_or_empty)]
 class SenderSettings(Table):
     name: str = Field(default="", description="Display name. Default: the publication's title.")
     address: Address = Field(description="From address of every mail.")
-    reply_to: OptionalAddress = Field(default="", description="Where answers go. Default: the From address.")
+    reply_to: OptionalAddress = Field(default="", description="Where replies go. Default: the From address.")
     postal_address: str = Field(default="", description="Printed in every footer; many laws ask for it.")
 
 

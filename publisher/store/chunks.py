@@ -252,7 +252,7 @@ _CLAIM_ROWS = text(
 
 
 def record(tx: Connection, lease: Lease, changes: Sequence[Change], *, now: float) -> None:
-    """Record a batch of answers under a lease that is still held.
+    """Record a batch of results under a lease that is still held.
 
     :raises LeaseLost: it is not; roll back and settle row by row (:func:`publisher.store.deliveries.apply`).
     """

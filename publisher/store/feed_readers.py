@@ -17,9 +17,9 @@ from publisher.store.dialect import insert
 from publisher.store.tables import metadata
 
 #: An aggregator that has not polled for this long (seconds) reads the feed no more.
-GONE_AFTER = 30 * 86_400.0
+GONE_AFTER_SECONDS = 30 * 86_400.0
 #: Aggregators remembered for one feed: made-up names must not fill the database.
-MOST_READERS = 200
+MAX_FEED_READERS = 200
 
 feed_reader = Table(
     "feed_reader",
@@ -77,9 +77,9 @@ def saw(tx: Connection, feed: str, claim: Claim, *, now: float) -> None:
     """Remember what an aggregator claimed for ``feed``; the newest claim counts."""
     known = select(func.count()).select_from(feed_reader).where(feed_reader.c.feed == feed)
     same = select(feed_reader.c.reader).where(feed_reader.c.feed == feed, feed_reader.c.reader == claim.reader)
-    if tx.scalar(same) is None and (tx.scalar(known) or 0) >= MOST_READERS:
-        tx.execute(delete(feed_reader).where(feed_reader.c.last_seen < now - GONE_AFTER))
-        if (tx.scalar(known) or 0) >= MOST_READERS:
+    if tx.scalar(same) is None and (tx.scalar(known) or 0) >= MAX_FEED_READERS:
+        tx.execute(delete(feed_reader).where(feed_reader.c.last_seen < now - GONE_AFTER_SECONDS))
+        if (tx.scalar(known) or 0) >= MAX_FEED_READERS:
             return
     values = {"subscribers": claim.subscribers, "last_seen": now}
     statement = insert(tx, feed_reader).values(feed=feed, reader=claim.reader, **values)
@@ -89,7 +89,7 @@ def saw(tx: Connection, feed: str, claim: Claim, *, now: float) -> None:
 def readers(tx: Connection, *, now: float) -> list[FeedReaders]:
     """Every aggregator that polled within the last 30 days, the largest first."""
     columns = (feed_reader.c.feed, feed_reader.c.reader, feed_reader.c.subscribers, feed_reader.c.last_seen)
-    query = select(*columns).where(feed_reader.c.last_seen >= now - GONE_AFTER)
+    query = select(*columns).where(feed_reader.c.last_seen >= now - GONE_AFTER_SECONDS)
     return [
         FeedReaders(row.feed, row.reader, row.subscribers, datetime.fromtimestamp(row.last_seen, UTC))
         for row in tx.execute(query.order_by(feed_reader.c.subscribers.desc(), *columns[:2]))

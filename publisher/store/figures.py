@@ -11,7 +11,7 @@ from publisher.store import chunks, meta
 from publisher.store.tables import chunk, edition, schedule
 
 #: Editions whose figures are given one by one; older ones are over.
-EDITIONS = 20
+MAX_EDITIONS = 20
 
 
 class EditionFigures(NamedTuple):
@@ -63,7 +63,7 @@ def read(tx: Connection, now: float) -> Figures:
 
 
 def _editions(tx: Connection) -> tuple[EditionFigures, ...]:
-    newest = select(edition.c.id).order_by(edition.c.id.desc()).limit(EDITIONS)
+    newest = select(edition.c.id).order_by(edition.c.id.desc()).limit(MAX_EDITIONS)
     terms = [func.sum(chunk.c[term]) for term in ("sent", "failed", "suppressed", "in_doubt")]
     pending = func.sum(chunk.c.size - chunk.c.sent - chunk.c.failed - chunk.c.suppressed - chunk.c.in_doubt)
     query = (

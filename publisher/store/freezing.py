@@ -23,7 +23,7 @@ from publisher.store.tables import Id, chunk, delivery, edition, subscriber, sub
 #: The due instant of what is to leave at once: a clock that is put right later cannot hold it back.
 AT_ONCE = 0.0
 #: Ids in one statement when recipients are named one by one.
-NAMED_AT_ONCE = 5_000
+MAX_NAMED_AT_ONCE = 5_000
 
 
 def audience(
@@ -127,8 +127,8 @@ def add_named(
 ) -> int:
     """Add confirmed subscribers by their ids, all with the same variant and due instant."""
     added = 0
-    for start in range(0, len(subscriber_ids), NAMED_AT_ONCE):
-        some = subscriber_ids[start : start + NAMED_AT_ONCE]
+    for start in range(0, len(subscriber_ids), MAX_NAMED_AT_ONCE):
+        some = subscriber_ids[start : start + MAX_NAMED_AT_ONCE]
         recipients = select(
             subscriber.c.id.label("subscriber_id"),
             subscriber.c.address.label("address"),

@@ -73,7 +73,7 @@ def needs_sync(tx: Connection, wanted: Mapping[str, Wanted], *, now: float) -> b
 
 
 def claim_due(tx: Connection, *, now: float) -> list[tuple[str, float]]:
-    """Claim every slot that has come; answers ``(schedule, slot)`` of those that fire."""
+    """Claim every slot that has come; returns ``(schedule, slot)`` of those that fire."""
     fired = []
     due = select(schedule).where(schedule.c.enabled, schedule.c.next_run <= now).order_by(schedule.c.next_run)
     for row in tx.execute(due).all():

@@ -104,7 +104,7 @@ def subscriber_mark(
 def follow(
     store: Store, settings: Settings, keyring: Keyring, token: str, mark: str, *, human: bool, now: float
 ) -> str | None:
-    """A link was followed: count it; answers where it leads, ``None`` when it is not one of ours."""
+    """A link was followed: count it; returns where it leads, ``None`` when it is not one of ours."""
     numbers = read(keyring, Purpose.CLICK, token, 2)
     if numbers is None:
         return None

@@ -109,6 +109,6 @@ def test_a_file_cache_forgets_what_no_document_holds_when_there_is_much_of_it(tm
     cache.put({"a": b"1", "b": b"2"})
     cache.forget(keep=lambda: ["b", "c"])
     assert cache.get(["a", "b"]) == {"a": b"1", "b": b"2"}
-    monkeypatch.setattr("feeds.cache.SLACK", 1)
+    monkeypatch.setattr("feeds.cache.MAX_UNUSED", 1)
     cache.forget(keep=lambda: ["b", "c"])
     assert cache.get(["a", "b"]) == {"b": b"2"}

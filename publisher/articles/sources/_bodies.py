@@ -15,7 +15,7 @@ _ABBREVIATION = re.compile(
 )
 _PARAGRAPH = re.compile(r"<p[^>]*>(.*?)</p>", re.DOTALL)
 
-SUMMARY_LENGTH = 220
+MAX_SUMMARY = 220
 
 
 def sentences(text: str) -> list[str]:
@@ -36,7 +36,7 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def summarise(html: str, limit: int = SUMMARY_LENGTH) -> str:
+def summarise(html: str, limit: int = MAX_SUMMARY) -> str:
     """The first sentence or sentences of a sanitised body, whole where they fit in ``limit`` graphemes."""
     for paragraph in _PARAGRAPH.finditer(html):
         text = strip_tags(paragraph[1])

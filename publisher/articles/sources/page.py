@@ -30,9 +30,9 @@ from publisher.model import Author, RelatedArticle
 
 MAX_RELATED = 200
 #: A head has a headline, a standfirst, a byline, a date and the share targets; no date is looked for below.
-HEAD_LINES = 10
+MAX_HEAD_LINES = 10
 #: A sub-head is no longer than this in code points, and than this part of the page's usual paragraph.
-SUBHEAD_LENGTH = 160
+MAX_SUBHEAD = 160
 SUBHEAD_SHARE = 0.5
 #: A lone line above the date that is longer than this is a standfirst whose headline is missing.
 MAX_HEADLINE = 180
@@ -152,7 +152,7 @@ def read_page(text: str, language: str = "en") -> Page:
 def find_subheads(texts: list[str]) -> tuple[tuple[str, str], ...]:
     """Each line of a body with its tag, ``p`` or ``h2``. Pure.
 
-    A sub-head is one sentence, at most :data:`SUBHEAD_LENGTH` long and at most :data:`SUBHEAD_SHARE` of the usual
+    A sub-head is one sentence, at most :data:`MAX_SUBHEAD` long and at most :data:`SUBHEAD_SHARE` of the usual
     paragraph, is no speech and no lead-in, and stands directly above a paragraph: of several short lines in a
     row, only the last can be one.
     """
@@ -162,7 +162,7 @@ def find_subheads(texts: list[str]) -> tuple[tuple[str, str], ...]:
     several = [len(text) for text in texts if len(sentences(text)) > 1]
     usual = statistics.median(several or lengths[len(lengths) // 2 :])
     short = [
-        len(text) <= min(SUBHEAD_LENGTH, usual * SUBHEAD_SHARE)
+        len(text) <= min(MAX_SUBHEAD, usual * SUBHEAD_SHARE)
         and not _NO_SUBHEAD.search(text)
         and len(sentences(text)) == 1
         for text in texts
@@ -199,7 +199,7 @@ def _day_of(line: Line, language: str) -> date | None:
 
 def _split_head(lines: list[Line], language: str) -> tuple[_Head, list[Line]]:
     """What stands above the body, and the body. The date and the share targets are the fence between them."""
-    near = range(min(HEAD_LINES, len(lines)))
+    near = range(min(MAX_HEAD_LINES, len(lines)))
     dated = next((index for index in near if _day_of(lines[index], language)), None)
     shared = [index for index in near if share_targets(lines[index].text) is not None]
     # Saved with one target a line: they follow each other.

@@ -21,10 +21,10 @@ from functools import lru_cache
 from publisher.mail.transport import Cause, Outcome, Result
 
 #: RFC 5321 §4.5.3.1.5 allows 512 octets a line; what is longer is cut: a talkative 550 is still a 550.
-LINE_LIMIT = 2048
+MAX_LINE = 2048
 #: Lines kept of one reply, lines read of one reply, and octets read of one reply before it is called garbage.
-LINES_KEPT, LINES_READ, OCTETS_READ = 64, 2_000, 256 * 1024
-TEXT_LIMIT = 500
+MAX_LINES_KEPT, MAX_LINES_READ, MAX_OCTETS_READ = 64, 2_000, 256 * 1024
+MAX_TEXT = 500
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
@@ -52,7 +52,7 @@ class GarbageReply(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply: its code and the text of its lines (at most :data:`LINES_KEPT`), printable."""
+    """One reply: its code and the text of its lines (at most :data:`MAX_LINES_KEPT`), printable."""
 
     code: int
     lines: tuple[str, ...]
@@ -69,9 +69,9 @@ class Reply:
             elif len(status) > len("5.1.1"):
                 status = ".".join(str(int(part)) for part in found.groups())  # without leading zeros
         if len(self.lines) == 1:
-            return status, self.lines[0][len(prefix) :].strip()[:TEXT_LIMIT]
+            return status, self.lines[0][len(prefix) :].strip()[:MAX_TEXT]
         words = (line.removeprefix(prefix).strip() for line in self.lines)
-        return status, " ".join(word for word in words if word)[:TEXT_LIMIT]
+        return status, " ".join(word for word in words if word)[:MAX_TEXT]
 
     @property
     def status(self) -> str:
@@ -80,7 +80,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All kept lines as one, at most :data:`TEXT_LIMIT` characters, without the codes."""
+        """All kept lines as one, at most :data:`MAX_TEXT` characters, without the codes."""
         return self.divided()[1]
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Reply:
 
 
 class ReplyReader:
-    """Cuts a stream of octets into replies; holds at most :data:`OCTETS_READ` of an unfinished one."""
+    """Cuts a stream of octets into replies; holds at most :data:`MAX_OCTETS_READ` of an unfinished one."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -116,7 +116,7 @@ class ReplyReader:
             reply = self._take(line.removesuffix(b"\r"))
             if reply is not None:
                 yield reply
-        if len(self._rest) > OCTETS_READ:
+        if len(self._rest) > MAX_OCTETS_READ:
             raise GarbageReply("a reply line without end")
         if len(self._rest) > 4 and not _LINE.match(self._rest):
             raise GarbageReply(_quoted(self._rest))
@@ -127,10 +127,10 @@ class ReplyReader:
             raise GarbageReply(_quoted(line))
         self._seen += 1
         self._octets += len(line)
-        if self._seen > LINES_READ or self._octets > OCTETS_READ:
+        if self._seen > MAX_LINES_READ or self._octets > MAX_OCTETS_READ:
             raise GarbageReply("a reply without end")
-        if len(self._lines) < LINES_KEPT:
-            self._lines.append(_printable(found[3][:LINE_LIMIT]))
+        if len(self._lines) < MAX_LINES_KEPT:
+            self._lines.append(_printable(found[3][:MAX_LINE]))
         if found[2] == b"-":
             self._code = found[1]
             return None

@@ -23,7 +23,7 @@ from publisher.subscribers.interchange.columns import BadRow, Format, bad_row, n
 #: Rows of one transaction.
 BATCH = 50_000
 #: Bad rows and examples that a report holds itself; all bad rows go to ``set_aside``.
-KEPT = 50
+MAX_KEPT = 50
 MAX_FIELD = 64 * 1024
 MAX_JSON = 512 * 1024 * 1024
 
@@ -116,7 +116,7 @@ def _import(
             except (BadAddress, ValueError) as error:
                 found = bad_row(line, row, error)
                 bad_count += 1
-                if len(bad) < KEPT:
+                if len(bad) < MAX_KEPT:
                     bad.append(found)
                 if set_aside is not None:
                     set_aside(found)
@@ -130,11 +130,11 @@ def _import(
             if importer.waiting >= BATCH:
                 if pending is not None:
                     counts += pending.result()
-                pending = writer.submit(importer.write, importer.take(), KEPT)
+                pending = writer.submit(importer.write, importer.take(), MAX_KEPT)
                 progress()
         if pending is not None:
             counts += pending.result()
-        counts += importer.write(importer.take(), KEPT)
+        counts += importer.write(importer.take(), MAX_KEPT)
     return Report(
         known.name,
         False,
@@ -145,7 +145,7 @@ def _import(
         repeated=repeated,
         bad=bad_count,
         suppressed=counts.suppressed,
-        examples=counts.examples[:KEPT],
+        examples=counts.examples[:MAX_KEPT],
         bad_rows=tuple(bad),
     )
 

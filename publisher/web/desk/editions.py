@@ -37,7 +37,7 @@ from publisher.web.frame.routes import Get, PostForm
 from publisher.web.site.editions import edition_view
 
 #: Doubts listed on one page.
-DOUBTS = 100
+MAX_DOUBTS = 100
 #: What is written on the button of each action.
 LABELS: dict[Action, str] = {
     "pause": "Pause",
@@ -129,7 +129,7 @@ def edition_page(frame: Frame, request: Request) -> Response:
         if edition is None:
             raise HTTPException(404)
         one = standing(frame.site, tx, edition)
-        doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=DOUBTS)
+        doubts = deliveries.rows(tx, edition_id, states=[State.IN_DOUBT], limit=MAX_DOUBTS)
         said = deliveries.replies(tx, edition_id)
         counted = tracking.of_edition(tx, edition_id)
     values = {

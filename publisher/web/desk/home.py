@@ -35,9 +35,9 @@ from publisher.web.site.views import card
 #: How much of each the front page shows; the rest is a link away.
 ARTICLES, MESSAGES, VARIANTS = 7, 8, 12
 #: Aggregators in the list of who polls.
-FEED_READERS = 20
+MAX_FEED_READERS = 20
 #: Characters of a feed's beginning.
-EXCERPT = 1_600
+MAX_EXCERPT = 1_600
 
 
 def home(frame: Frame, request: Request) -> Response:
@@ -109,12 +109,12 @@ def _who_polls(frame: Frame) -> dict[str, object]:
         hub = websub.account(tx, now=now)
     polled = [
         {"feed": row.feed, "feed_reader": row.reader, "subscribers": row.subscribers, "seen": row.last_seen}
-        for row in rows[:FEED_READERS]
+        for row in rows[:MAX_FEED_READERS]
     ]
     return {
         "feed_readers": polled,
         "subscribers": sum(row.subscribers for row in rows),
-        "more_feed_readers": max(len(rows) - FEED_READERS, 0),
+        "more_feed_readers": max(len(rows) - MAX_FEED_READERS, 0),
         "hub": {"subscriptions": hub.subscriptions, "owed": hub.deliveries + hub.announcements},
     }
 
@@ -122,7 +122,7 @@ def _who_polls(frame: Frame) -> dict[str, object]:
 def _file(path: Path) -> dict[str, object]:
     try:
         with path.open("rb") as file:
-            start = file.read(EXCERPT).decode("utf-8", "replace")
+            start = file.read(MAX_EXCERPT).decode("utf-8", "replace")
         return {"kilobytes": max(1, round(path.stat().st_size / 1000)), "excerpt": start}
     except OSError:
         return {"kilobytes": None, "excerpt": ""}

@@ -38,9 +38,9 @@ from publisher.web.frame.paths import article_path
 from publisher.web.frame.routes import PostForm
 
 #: Articles whose posts the front page shows.
-ARTICLES = 2
+MAX_ARTICLES = 2
 #: Posts that wait for a person, listed on the front page.
-WAITING = 20
+MAX_WAITING = 20
 #: What a decision is called on its button, by the post's status.
 LABELS: dict[PostStatus, dict[Decision, str]] = {
     PostStatus.UNKNOWN: {"published": "It was published", "send": "It was not: send it", "failed": "Leave it"},
@@ -113,11 +113,11 @@ def part(frame: Frame, root: str, newest: Sequence[Article]) -> dict[str, object
     now = frame.site.now_utc()
     with frame.site.store.read() as tx:
         states = [channel_view(tx, frame.site.settings, table, channel, now) for table, channel in channels]
-        recorded = {article.id: posts.newest(tx, article_id=article.id) for article in newest[:ARTICLES]}
-        waiting = posts.of_status(tx, PostStatus.UNKNOWN, limit=WAITING)
+        recorded = {article.id: posts.newest(tx, article_id=article.id) for article in newest[:MAX_ARTICLES]}
+        waiting = posts.of_status(tx, PostStatus.UNKNOWN, limit=MAX_WAITING)
     by_name = {table.name: channel for table, channel in channels}
     articles = []
-    for article in newest[:ARTICLES]:
+    for article in newest[:MAX_ARTICLES]:
         cards = []
         for table, channel in channels:
             rows = [row for row in recorded[article.id] if row.channel == table.name]

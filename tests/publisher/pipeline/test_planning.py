@@ -11,7 +11,7 @@ from publisher.model import EditionStatus
 from publisher.pipeline import collecting
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.mailing import drain
-from publisher.pipeline.planning import OPTIMISTIC_TRIES, freeze_due, plan_editions
+from publisher.pipeline.planning import MAX_OPTIMISTIC_TRIES, freeze_due, plan_editions
 from publisher.pipeline.site import Site, open_site
 from publisher.store import articles, editions, subscribers
 from tests.factories import write_site
@@ -96,7 +96,7 @@ def test_a_wish_that_changes_while_planning_decides_is_planned_for(site, monkeyp
 
     def decide(*arguments):
         calls.append(arguments)
-        if len(calls) <= min(times, OPTIMISTIC_TRIES):
+        if len(calls) <= min(times, MAX_OPTIMISTIC_TRIES):
             with site.store.begin() as tx:
                 anna = subscribers.by_address(tx, "anna@example.org")
                 subscribers.subscribe(tx, anna.id, "letter", now=NOW, tags=f'["none-{len(calls)}"]')
@@ -104,7 +104,7 @@ def test_a_wish_that_changes_while_planning_decides_is_planned_for(site, monkeyp
 
     monkeypatch.setattr(deciding, "plan", decide)
     (planned,) = plan_editions(site)
-    assert len(calls) == 1 + min(times, OPTIMISTIC_TRIES)
+    assert len(calls) == 1 + min(times, MAX_OPTIMISTIC_TRIES)
     assert planned.subscribers == 1, "Anna follows nothing that this edition has"
 
 

@@ -121,12 +121,12 @@ def test_the_newest_claim_of_an_aggregator_counts_and_one_that_is_gone_does_not(
     with store.begin() as tx:
         feed_readers.saw(tx, "feed.rss", feedbin, now=NOW)
         feed_readers.saw(tx, "feed.rss", fewer, now=NOW + 1)
-        feed_readers.saw(tx, "feeds/tag/tea.atom", feedbin, now=NOW - feed_readers.GONE_AFTER - 1)
+        feed_readers.saw(tx, "feeds/tag/tea.atom", feedbin, now=NOW - feed_readers.GONE_AFTER_SECONDS - 1)
         assert [(row.feed, row.subscribers) for row in feed_readers.readers(tx, now=NOW + 1)] == [("feed.rss", 7)]
 
 
 def test_made_up_aggregators_do_not_fill_the_database(store, monkeypatch):
-    monkeypatch.setattr(feed_readers, "MOST_READERS", 3)
+    monkeypatch.setattr(feed_readers, "MAX_FEED_READERS", 3)
     with store.begin() as tx:
         for number in range(9):
             feed_readers.saw(tx, "feed.rss", feed_readers.Claim(f"Reader {number}", 1), now=NOW)

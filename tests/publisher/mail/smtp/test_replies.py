@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.mail.refusals import Streak
-from publisher.mail.smtp.replies import OCTETS_READ, GarbageReply, Phase, Reply, ReplyReader, classify
+from publisher.mail.smtp.replies import MAX_OCTETS_READ, GarbageReply, Phase, Reply, ReplyReader, classify
 from publisher.mail.transport import SENT, Cause, Outcome, Result
 
 SENT_, DEFERRED, FAILED, RELEASED = Outcome.SENT, Outcome.DEFERRED, Outcome.FAILED, Outcome.RELEASED
@@ -135,7 +135,7 @@ def test_a_550_of_a_thousand_long_lines_is_still_a_550_and_stays_small() -> None
         b"250-one\r\n251 two\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"x" * 100,
-        b"250-" + b"a" * OCTETS_READ + b"aaaa",
+        b"250-" + b"a" * MAX_OCTETS_READ + b"aaaa",
         b"250-a\r\n" * 2001,
     ],
 )
