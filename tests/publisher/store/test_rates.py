@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ from hypothesis import strategies as st
 from publisher.store import Store, open_store, rates
 
 NOW = 1_700_000_000.0
+#: A key for each example, so that one database does for all of them.
+KEYS = (f"example-{number}" for number in count())
+
+
+@lru_cache(maxsize=1)
+def shared_store() -> Store:
+    return open_store("sqlite:///:memory:")
 
 
 @pytest.fixture
@@ -62,18 +71,14 @@ def test_a_slow_rate_may_be_booked_far_ahead(store: Store) -> None:
 def test_never_more_is_booked_than_the_rate_allows(bookings: list[tuple[int, float]], per_second: float) -> None:
     ahead = max(rates.MAX_AHEAD_SECONDS * per_second, rates.MAX_AHEAD_SENDS)
     assume(sum(count for count, _ in bookings) <= ahead)  # beyond it a clock was ahead, not the bookings
-    store = open_store("sqlite:///:memory:")
-    now, booked, first = NOW, 0, None
-    try:
-        with store.begin() as tx:
-            for count, passed in bookings:
-                now += passed
-                start = now + rates.reserve(tx, "k", count, per_second, now=now)
-                first = start if first is None else first
-                assert booked <= (start - first) * per_second + 1e-3 * per_second
-                booked += count
-    finally:
-        store.close()
+    now, booked, first, key = NOW, 0, None, next(KEYS)
+    with shared_store().begin() as tx:
+        for count, passed in bookings:
+            now += passed
+            start = now + rates.reserve(tx, key, count, per_second, now=now)
+            first = start if first is None else first
+            assert booked <= (start - first) * per_second + 1e-3 * per_second
+            booked += count
 
 
 def booked_by_many(store: Store, workers: int, each: int) -> list[float]:
