@@ -16,7 +16,8 @@ from rich.text import Text
 from publisher import delivery
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.delivery import Settlement
-from publisher.pipeline.operating import EditionStanding, act, find_edition, in_doubt, settle, standings
+from publisher.pipeline.operating import EditionStanding, act, find_edition, in_doubt, settle, standings, troubles
+from publisher.pipeline.troubles import Trouble
 
 #: Doubts that are listed, or settled by one command.
 MAX_DOUBTS = 1_000_000
@@ -36,20 +37,22 @@ def status(
             print_json([_as_dict(one) for one in standings(site, limit=limit)])
             return
         if not watch:
-            console.print(_picture(standings(site, limit=limit)))
+            console.print(_picture(standings(site, limit=limit), troubles(site)))
             return
         with Live(console=console, refresh_per_second=4) as live:
             try:
                 while True:
-                    live.update(_picture(standings(site, limit=limit)))
+                    live.update(_picture(standings(site, limit=limit), troubles(site)))
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 return
 
 
-def _picture(found: list[EditionStanding]) -> Any:
+def _picture(found: list[EditionStanding], held_up: tuple[Trouble, ...]) -> Any:
+    warnings = [Text(str(one), style="red") for one in held_up]
     if not found:
-        return Text("No edition yet. masthead publish makes the first when there are articles and subscribers.")
+        hint = Text("No edition yet. masthead publish makes the first when there are articles and subscribers.")
+        return Group(hint, *warnings)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("edition", "state", "", "settled", "rate", "left", ""):
         table.add_column(name, no_wrap=name != "")
@@ -81,7 +84,7 @@ def _picture(found: list[EditionStanding]) -> Any:
         if watched.deferrals:
             shown = ", ".join(f"{domain} {number}" for domain, number in watched.deferrals)
             notes.append(Text(f"{one.name}: {watched.deferred} wait for another attempt: {shown}", style="dim"))
-    return Group(table, *notes)
+    return Group(table, *warnings, *notes)
 
 
 def _as_dict(one: EditionStanding) -> dict[str, Any]:
@@ -91,6 +94,7 @@ def _as_dict(one: EditionStanding) -> dict[str, Any]:
         "title": one.title,
         "status": one.watched.status.value,
         "reason": one.watched.reason,
+        "trouble": one.trouble.to_dict() if one.trouble else None,
         "audience": account.audience,
         "sent": account.sent,
         "failed": account.failed,

@@ -147,7 +147,12 @@ def show(result: Published) -> None:
         mark = "[bold red]set aside[/]" if problem.refused else "[yellow]warning[/]"
         errors.print(mark, end=" ")
         errors.print(str(problem), markup=False, soft_wrap=True)
+    for trouble in result.troubles:
+        errors.print(f"{trouble}", style="bold red", markup=False, soft_wrap=True)
     for edition in result.editions:
+        if edition.last_reply:
+            shown = f"{edition.digest} no. {edition.number}: the last reply to those who wait: {edition.last_reply}"
+            errors.print(shown, style="yellow", markup=False, soft_wrap=True)
         if edition.reason:
             errors.print(f"[bold red]{edition.digest} no. {edition.number}[/]", end=" ")
             errors.print(edition.reason, markup=False, soft_wrap=True)

@@ -27,6 +27,7 @@ from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing, Transport, never
 from publisher.mail.transports import open_transport
 from publisher.pipeline.site import Site
+from publisher.pipeline.troubles import WatchedTransport
 from publisher.settings import Settings
 from publisher.store import Store, keys
 from publisher.store import editions as edition_rows
@@ -98,8 +99,8 @@ def composer(site: Site) -> delivery.Composer:
 
 
 def transport_of(site: Site) -> Transport:
-    """The transport that the settings name, holding to the rates that all workers share."""
-    return open_transport(site.settings, reserver(site.store))
+    """The transport that the settings name, holding to the rates that all workers share; its troubles are noted."""
+    return WatchedTransport(open_transport(site.settings, reserver(site.store)), site.store, site.clock)
 
 
 class _Kept(threading.local):

@@ -13,6 +13,7 @@ from publisher.delivery import control
 from publisher.errors import DeliveryError
 from publisher.model import Edition, EditionStatus
 from publisher.pipeline.site import Site
+from publisher.pipeline.troubles import Trouble, mail_trouble, standing_troubles
 from publisher.store import Tx, deliveries
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Progress as Watched
@@ -39,6 +40,7 @@ class EditionStanding:
     title: str
     watched: Watched
     complaints: ComplaintRate
+    trouble: Trouble | None = None  # why what is pending does not leave
 
     @property
     def name(self) -> str:
@@ -66,7 +68,16 @@ def standings(site: Site, *, limit: int = 10) -> list[EditionStanding]:
 
 def _standing(site: Site, tx: Tx, edition_id: int, digest: str, number: int, title: str) -> EditionStanding:
     watched = deliveries.watch(tx, edition_id, now=site.now())
-    return EditionStanding(edition_id, digest, number, title, watched, complaint_rate(tx, site.settings, edition_id))
+    waits = watched.status is EditionStatus.SENDING and watched.account.pending > 0
+    trouble = mail_trouble(tx) if waits else None
+    complaints = complaint_rate(tx, site.settings, edition_id)
+    return EditionStanding(edition_id, digest, number, title, watched, complaints, trouble)
+
+
+def troubles(site: Site) -> tuple[Trouble, ...]:
+    """Everything that holds mail or a channel up now."""
+    with site.store.read() as tx:
+        return standing_troubles(site, tx)
 
 
 def find_edition(site: Site, name: str) -> EditionStanding:

@@ -15,14 +15,15 @@ from typing import Any
 from publisher import delivery, posting
 from publisher.articles.documents import Problem
 from publisher.mail.transport import never
-from publisher.model import PostStatus
+from publisher.model import EditionStatus, PostStatus
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import Collected, collect
 from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.mailing import drain, transport_of
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.site import Progress, Site, silent
-from publisher.store import deliveries, posts
+from publisher.pipeline.troubles import Trouble, standing_troubles
+from publisher.store import Tx, deliveries, posts, troubles
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Account
 from publisher.store.posts import PostRow
@@ -31,6 +32,8 @@ from publisher.store.posts import PostRow
 PATIENCE_SECONDS = 30.0
 #: The channels are gone through at most this often; what is left goes with the worker.
 MAX_ROUNDS = 50
+#: Editions of an earlier run that this one goes on with, or says why it cannot.
+UNDER_WAY = (EditionStatus.SENDING, EditionStatus.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class SentEdition:
     articles: int
     account: Account
     reason: str = ""
+    last_reply: str = ""  # to what waits for another attempt
 
 
 @dataclass(slots=True)
@@ -71,12 +75,14 @@ class Published:
     sent: int = 0
     posts: list[PostOutcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    troubles: tuple[Trouble, ...] = ()
 
     @property
     def refused(self) -> bool:
-        """Whether anything was set aside, failed, or is left for a person to look at."""
-        return (
-            any(problem.refused for problem in self.problems)
+        """Whether anything was set aside, failed, does not leave, or is left for a person to look at."""
+        return bool(
+            self.troubles
+            or any(problem.refused for problem in self.problems)
             or any(one.account.failed or one.account.in_doubt or one.reason for one in self.editions)
             or any(post.failed for post in self.posts)
         )
@@ -110,6 +116,7 @@ class Published:
                         "pending": one.account.pending,
                         "in_doubt": one.account.in_doubt,
                         "reason": one.reason,
+                        "last_reply": one.last_reply,
                     }
                     for one in self.editions
                 ],
@@ -125,6 +132,7 @@ class Published:
                 }
                 for post in self.posts
             ],
+            "troubles": [one.to_dict() for one in self.troubles],
             "problems": [
                 {"path": one.path, "line": one.line, "reason": one.reason, "refused": one.refused}
                 for one in self.problems
@@ -139,6 +147,8 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
     collected = collect(site, progress=progress)
     assert collected is not None
     result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
+    with site.store.read() as tx:
+        under_way = [row.id for row in edition_rows.listing(tx, statuses=UNDER_WAY)][::-1]
     planned: list[Planned] = []
     while not stop():
         # At most ``max_articles`` an edition: what is left over makes the next one.
@@ -147,14 +157,28 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
         freeze_due(site, progress=progress)
         if not more:
             break
-    result.sent = _send(site, [one.edition_id for one in planned], progress, stop)
+    result.sent = _send(site, [*under_way, *(one.edition_id for one in planned)], progress, stop)
     result.posts = _post_all(site, started, stop)
     with site.store.read() as tx:
-        for one in planned:
-            row = next(row for row in edition_rows.listing(tx, digest=one.digest) if row.id == one.edition_id)
-            account = deliveries.account(tx, one.edition_id)
-            result.editions.append(SentEdition(one.digest, one.number, one.articles, account, row.reason))
+        result.editions = _editions(tx, [*under_way, *(one.edition_id for one in planned)])
+        waits = any(one.account.pending for one in result.editions)
+        found_now = standing_troubles(site, tx)
+        result.troubles = tuple(one for one in found_now if waits or one.name != troubles.MAIL)
     return result
+
+
+def _editions(tx: Tx, ids: list[int]) -> list[SentEdition]:
+    """Where these editions stand, with the reason why something of them waits."""
+    found = []
+    for edition_id in ids:
+        edition = edition_rows.get(tx, edition_id)
+        assert edition is not None
+        watched = deliveries.watch(tx, edition_id, now=0.0)
+        sent = SentEdition(edition.digest, edition.number, len(edition.articles), watched.account, watched.reason)
+        if watched.deferred and (said := deliveries.waiting_replies(tx, edition_id)):
+            sent.last_reply = said[0]
+        found.append(sent)
+    return found
 
 
 def _post_all(site: Site, since: float, stop: Callable[[], bool]) -> list[PostOutcome]:

@@ -299,6 +299,24 @@ def replies(tx: Connection, edition_id: int, *, limit: int = 20) -> list[tuple[s
     return [(row[0] or "", row[1] or 0, row[2]) for row in tx.execute(query)]
 
 
+def waiting_replies(tx: Connection, edition_id: int, *, limit: int = 20) -> list[str]:
+    """What was said to those who wait for another attempt, most frequent first."""
+    query = (
+        select(delivery.c.reply, delivery.c.code, func.count())
+        .join_from(chunk, delivery, delivery.c.chunk_id == chunk.c.id)
+        .where(
+            chunk.c.edition_id == edition_id,
+            chunk.c.state != chunks.CLOSED,
+            delivery.c.attempts > 0,
+            delivery.c.state.in_([State.QUEUED, State.DEFERRED]),
+        )
+        .group_by(delivery.c.reply, delivery.c.code)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return [f"{row[1] or ''} {row[0] or ''}".strip() for row in tx.execute(query)]
+
+
 def in_flight(tx: Connection, subscriber_id: int) -> bool:
     """Whether a message to this subscriber may be on its way: its row is within a batch that was claimed.
 

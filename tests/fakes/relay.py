@@ -94,6 +94,7 @@ class Habits:
     mechanisms: str = "PLAIN LOGIN"
     auth_reply: bytes = b""  # instead of the truth
     mail_reply: bytes = b""  # to every MAIL
+    rcpt_reply: bytes = b""  # to every RCPT
     delay: float = 0.0  # before each reply to a message
     keep_bodies: bool = False
 
@@ -329,6 +330,8 @@ class _Conversation:
     async def do_rcpt(self, rest: str) -> None:
         if self.sender is None:
             return await self.say(b"503 5.5.1 need MAIL command\r\n")
+        if self.habits.rcpt_reply:
+            return await self.say(self.habits.rcpt_reply)
         recipient = rest.removeprefix("TO:<").partition(">")[0]
         fault = self.relay.fault_of(recipient, "RCPT")
         if not fault:

@@ -80,6 +80,7 @@ def progress_view(one: EditionStanding) -> dict[str, object]:
     return {
         "status": status.value,
         "reason": progress.reason,
+        "trouble": str(one.trouble) if one.trouble else "",
         "account": account_view(progress.account),
         "rate": round(progress.rate, 1) if status == EditionStatus.SENDING else None,
         "eta": duration(progress.eta) if progress.eta is not None else None,

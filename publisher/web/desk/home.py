@@ -22,6 +22,7 @@ import feeds
 from publisher.channels import share_links
 from publisher.model import Article
 from publisher.pipeline.operating import standing
+from publisher.pipeline.troubles import standing_troubles
 from publisher.store import articles as shelf
 from publisher.store import editions, feed_readers, topics, websub
 from publisher.web.desk import outbox, posts
@@ -45,9 +46,11 @@ def home(frame: Frame, request: Request) -> Response:
     root = root_of(request)
     with frame.site.store.read() as tx:
         newest = shelf.newest(tx, ARTICLES)
+        held_up = [str(one) for one in standing_troubles(frame.site, tx)]
     messages, in_outbox = outbox.views(outbox.folder_of(frame), root, MESSAGES)
     values = {
         "title": "The desk",
+        "troubles": held_up,
         "robots": "noindex",
         "token": frame.token.value,
         **article_part(frame, request, newest),

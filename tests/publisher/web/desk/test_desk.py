@@ -18,7 +18,7 @@ from publisher.model import EditionStatus
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.settings.base import Table
-from publisher.store import articles, editions
+from publisher.store import articles, editions, troubles
 from publisher.web.app import create_app
 from publisher.web.frame.messages import MAX_BYTES, read_message
 
@@ -228,3 +228,12 @@ def test_monitoring_on_this_machine_reads_numbers_and_no_addresses(near, far, ed
     assert "masthead_oldest_due_chunk_age_seconds 0" in answer.text
     assert "@" not in answer.text
     assert far.get("/metrics").status_code == 404
+
+
+def test_the_desk_says_why_nothing_leaves(near, store):
+    assert "mail does not leave" not in near.get("/").text
+    with store.begin() as tx:
+        troubles.note(tx, troubles.MAIL, "454 4.7.1 <b>Relay access denied", now=1_790_000_000.0)
+    shown = near.get("/").text
+    assert "mail does not leave, since 2026-09-21" in shown
+    assert "454 4.7.1 &lt;b&gt;Relay access denied" in shown
