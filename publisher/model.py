@@ -13,7 +13,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,29 +175,87 @@ def canonical_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def article_to_dict(article: Article) -> dict[str, Any]:
-    """An :class:`Article` as JSON-ready values; instants as ISO 8601 in UTC."""
+class AuthorData(TypedDict):
+    name: str
+    url: str
+    email: str
+
+
+class ImageData(TypedDict):
+    url: str
+    alt: str
+    width: int
+    height: int
+    media_type: str
+
+
+class EnclosureData(TypedDict):
+    url: str
+    media_type: str
+    length: int
+    title: str
+    duration: int
+
+
+class RelatedData(TypedDict):
+    summary: str
+    published: str | None
+    url: str
+
+
+class ArticleData(TypedDict):
+    """An :class:`Article` as JSON holds it; instants as ISO 8601 in UTC."""
+
+    id: str
+    title: str
+    url: str
+    published: str
+    updated: str
+    html: str
+    summary: str
+    slug: str
+    authors: list[AuthorData]
+    section: str
+    tags: list[str]
+    image: ImageData | None
+    enclosures: list[EnclosureData]
+    language: str
+    share_targets: list[str]
+    related: list[RelatedData]
+    post_texts: list[tuple[str, str]]
+
+
+def article_to_dict(article: Article) -> ArticleData:
+    """An :class:`Article` as JSON-ready values."""
     data = asdict(article)
     data["published"] = article.published.isoformat()
     data["updated"] = article.updated.isoformat()
     for related in data["related"]:
         related["published"] = related["published"].isoformat() if related["published"] else None
-    return data
+    return cast(ArticleData, data)
 
 
-def article_from_dict(data: dict[str, Any]) -> Article:
+def article_from_dict(data: ArticleData) -> Article:
     """The inverse of :func:`article_to_dict`."""
-    values = dict(data)
-    values["published"] = datetime.fromisoformat(values["published"])
-    values["updated"] = datetime.fromisoformat(values["updated"])
-    values["authors"] = tuple(Author(**a) for a in values["authors"])
-    values["tags"] = tuple(values["tags"])
-    values["image"] = Image(**values["image"]) if values["image"] else None
-    values["enclosures"] = tuple(Enclosure(**e) for e in values["enclosures"])
-    values["share_targets"] = tuple(values["share_targets"])
-    values["related"] = tuple(
-        RelatedArticle(r["summary"], date.fromisoformat(r["published"]) if r["published"] else None, r["url"])
-        for r in values["related"]
+    return Article(
+        id=data["id"],
+        title=data["title"],
+        url=data["url"],
+        published=datetime.fromisoformat(data["published"]),
+        updated=datetime.fromisoformat(data["updated"]),
+        html=data["html"],
+        summary=data["summary"],
+        slug=data["slug"],
+        authors=tuple(Author(**author) for author in data["authors"]),
+        section=data["section"],
+        tags=tuple(data["tags"]),
+        image=Image(**data["image"]) if data["image"] else None,
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in data["enclosures"]),
+        language=data["language"],
+        share_targets=tuple(data["share_targets"]),
+        related=tuple(
+            RelatedArticle(r["summary"], date.fromisoformat(r["published"]) if r["published"] else None, r["url"])
+            for r in data["related"]
+        ),
+        post_texts=tuple((name, text) for name, text in data["post_texts"]),
     )
-    values["post_texts"] = tuple((name, text) for name, text in values["post_texts"])
-    return Article(**values)

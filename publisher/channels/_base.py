@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from publisher.channels import _spans
 from publisher.channels._instants import seconds_from
@@ -136,12 +136,14 @@ class BaseChannel(ABC):
         """What ``[channels.options]`` may hold for this kind."""
 
     @classmethod
-    def lacks(cls, options: Any) -> str:
+    def lacks(cls, options: Table) -> str:
         """What a live channel needs and has not, as ``"option: what is expected"``; empty when all is there."""
         name = next((name for name in cls.required if not getattr(options, name)), "")
         return f"{name}: missing; {cls.label} needs it" if name else ""
 
-    def __init__(self, name: str, options: Any, vault: Vault) -> None:
+    options: Table
+
+    def __init__(self, name: str, options: Table, vault: Vault) -> None:
         self.name = name
         self.options = options
         self.vault = vault
@@ -199,7 +201,7 @@ class BaseChannel(ABC):
         """Ask the platform for limits of its own; may change :attr:`limit`."""
         return None
 
-    def recall(self, memory: Mapping[str, Any]) -> None:
+    def recall(self, memory: Mapping[str, object]) -> None:
         """Use the limits that :meth:`learn` has left in ``memory``."""
         return None
 

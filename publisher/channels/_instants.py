@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 
-def seconds_from(value: str | float | int | None, now: datetime) -> datetime | None:
+def seconds_from(value: object, now: datetime) -> datetime | None:
     """``now`` plus a number of seconds, or the HTTP date of a ``Retry-After`` (RFC 9110 §10.2.3)."""
-    if value is None:
+    if not isinstance(value, str | int | float):
         return None
     try:
         return now + timedelta(seconds=min(max(float(value), 0.0), 86400.0 * 31))

@@ -20,7 +20,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import httpx
 
@@ -28,6 +27,7 @@ from publisher import net
 from publisher.channels._requests import PlatformRequest
 from publisher.channels._vault import Vault
 from publisher.errors import ChannelError, NotSent, OutcomeUnknown, RefusedAddress, SettingsError
+from publisher.lib.foreign import mapping, under
 from publisher.lib.text import one_line, shorten
 
 MAX_REPLY = 1024 * 1024
@@ -48,20 +48,17 @@ class PlatformReply:
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """The body as an object; ``{}`` where it is anything else."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
             return {}
-        return value if isinstance(value, dict) else {}
+        return mapping(value)
 
-    def get(self, *path: str) -> Any:
+    def get(self, *path: str) -> object:
         """The value under nested keys, ``None`` where one is missing."""
-        value: Any = self.json()
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
+        return under(self.json(), *path)
 
     def text(self) -> str:
         """The body as one short line, for an error that names what the platform said."""
@@ -79,8 +76,8 @@ class Line:
     client: httpx.Client
     vault: Vault
     now: Callable[[], datetime]
-    memory: MutableMapping[str, Any] = field(default_factory=dict)
-    progress: MutableMapping[str, Any] = field(default_factory=dict)
+    memory: MutableMapping[str, object] = field(default_factory=dict)
+    progress: MutableMapping[str, object] = field(default_factory=dict)
     save: Callable[[], None] = lambda: None
     #: After this instant nothing is published any more: what prepared it took too long.
     until: datetime | None = None

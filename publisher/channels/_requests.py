@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -39,7 +38,7 @@ class PlatformRequest:
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
 
 
-def json_request(method: str, url: str, value: Any, *headers: tuple[str, str]) -> PlatformRequest:
+def json_request(method: str, url: str, value: object, *headers: tuple[str, str]) -> PlatformRequest:
     """A request with a JSON body in UTF-8."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return PlatformRequest(method, url, (*headers, ("Content-Type", "application/json")), body)

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -25,6 +24,7 @@ from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
 from publisher.channels._requests import PlatformRequest, bearer, json_request
 from publisher.errors import ChannelError, CredentialsRefused
+from publisher.lib.foreign import mapping
 from publisher.lib.text import graphemes, one_line, shorten
 from publisher.settings.base import HttpUrl, Secret, Table
 
@@ -75,9 +75,9 @@ class Channel(BaseChannel):
             found.append(Facet(start, start + len(text[span.start : span.end].encode()), span.kind, span.value))
         return tuple(found)
 
-    def record(self, draft: Draft, blobs: dict[str, Any]) -> dict[str, Any]:
+    def record(self, draft: Draft, blobs: dict[str, object]) -> dict[str, object]:
         """The ``app.bsky.feed.post`` record; ``blobs`` holds what was uploaded as picture and thumbnail."""
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "$type": "app.bsky.feed.post",
             "text": draft.text,
             "createdAt": draft.created.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -93,7 +93,11 @@ class Channel(BaseChannel):
             image = {"image": blobs["picture"], "alt": draft.picture.alt, "aspectRatio": ratio}
             record["embed"] = {"$type": "app.bsky.embed.images", "images": [image]}
         elif draft.first and draft.url:
-            external = {"uri": draft.url, "title": draft.title, "description": shorten(draft.summary, 300)}
+            external: dict[str, object] = {
+                "uri": draft.url,
+                "title": draft.title,
+                "description": shorten(draft.summary, 300),
+            }
             if "thumbnail" in blobs:
                 external["thumb"] = blobs["thumbnail"]
             record["embed"] = {"$type": "app.bsky.embed.external", "external": external}
@@ -103,7 +107,7 @@ class Channel(BaseChannel):
 
     def requests(self, draft: Draft) -> tuple[PlatformRequest, ...]:
         requests = [self._login()]
-        blobs = {}
+        blobs: dict[str, object] = {}
         for name in ("picture", "thumbnail"):
             if picture := self._image(draft, name):
                 requests.append(self._upload(picture, "{access_token}"))
@@ -118,7 +122,7 @@ class Channel(BaseChannel):
 
     def publish(self, draft: Draft, line: Line) -> Remote:
         did, token = self._session(line)
-        blobs = dict(line.progress.get("blobs", {}))
+        blobs = dict(mapping(line.progress.get("blobs")))
         for name in ("picture", "thumbnail"):
             picture = self._image(draft, name)
             if picture and name not in blobs:
@@ -198,7 +202,7 @@ class Channel(BaseChannel):
         url = f"{self.options.base_url}/xrpc/com.atproto.repo.uploadBlob"
         return PlatformRequest("POST", url, (bearer(token), ("Content-Type", picture.media_type)), picture.data)
 
-    def _put(self, draft: Draft, blobs: dict[str, Any], did: str, token: str) -> PlatformRequest:
+    def _put(self, draft: Draft, blobs: dict[str, object], did: str, token: str) -> PlatformRequest:
         body = {
             "repo": did,
             "collection": "app.bsky.feed.post",
@@ -233,7 +237,7 @@ def _tag_fits(tag: str) -> bool:
     return 0 < len(graphemes(tag)) <= 64 and len(tag.encode()) <= 640
 
 
-def _facet(facet: Facet) -> dict[str, Any]:
+def _facet(facet: Facet) -> dict[str, object]:
     if facet.kind == "link":
         feature = {"$type": "app.bsky.richtext.facet#link", "uri": facet.value}
     else:

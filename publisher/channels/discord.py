@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
@@ -90,8 +89,8 @@ class Channel(BaseChannel):
             line.save()
         return str(guild or "")
 
-    def _body(self, draft: Draft) -> dict[str, Any]:
-        body: dict[str, Any] = {"content": draft.text, "allowed_mentions": {"parse": []}}
+    def _body(self, draft: Draft) -> dict[str, object]:
+        body: dict[str, object] = {"content": draft.text, "allowed_mentions": {"parse": []}}
         if self.options.username:
             body["username"] = self.options.username
         return body

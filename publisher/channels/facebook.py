@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import Field
@@ -21,6 +20,7 @@ from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
 from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
 from publisher.errors import ChannelError, CredentialsRefused, OutcomeUnknown, RateLimited
+from publisher.lib.foreign import objects, under
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
@@ -86,8 +86,8 @@ class Channel(BaseChannel):
             }
         )
         reply = self.check(line.call(PlatformRequest("GET", f"{self._page()}/feed?{query}", (self._bearer(),))), line)
-        for post in reply.json().get("data") or ():
-            if isinstance(post, dict) and self._same(post, draft, since):
+        for post in objects(reply.get("data")):
+            if self._same(post, draft, since):
                 return self._remote(str(post.get("id", "")), str(post.get("permalink_url") or ""))
         return None
 
@@ -123,7 +123,7 @@ class Channel(BaseChannel):
         return now + timedelta(minutes=min(max([*minutes, 0]) or 60, 24 * 60))
 
     def _create(self, draft: Draft, photo: str) -> PlatformRequest:
-        body: dict[str, Any] = {"message": self._message(draft)}
+        body: dict[str, object] = {"message": self._message(draft)}
         if photo:
             body["attached_media"] = [{"media_fbid": photo}]
         elif draft.url:
@@ -143,13 +143,12 @@ class Channel(BaseChannel):
         ]
         return multipart_request("POST", f"{self._page()}/photos", parts, self._bearer())
 
-    def _same(self, post: dict[str, Any], draft: Draft, since: datetime) -> bool:
+    def _same(self, post: dict[str, object], draft: Draft, since: datetime) -> bool:
         created = iso_from(post.get("created_time"))
         if created is not None and created < since:
             return False
         message = str(post.get("message") or "")
-        attachments = (post.get("attachments") or {}).get("data") or ()
-        links = [item.get("unshimmed_url") for item in attachments if isinstance(item, dict)]
+        links = [item.get("unshimmed_url") for item in objects(under(post, "attachments", "data"))]
         return one_line(message) == one_line(self._message(draft)) or (bool(draft.url) and draft.url in links)
 
     @staticmethod

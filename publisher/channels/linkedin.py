@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field
@@ -110,7 +110,7 @@ class Channel(BaseChannel):
         return one_line(str(reply.get("message") or reply.text()))[:300]
 
     def _create(self, draft: Draft, image: str) -> PlatformRequest:
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "author": self.options.author,
             "commentary": escape(draft.text),
             "visibility": self.options.visibility,

@@ -7,8 +7,10 @@ only then is the same key sent again. The instance's own limits are asked for an
 from __future__ import annotations
 
 import html
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import Field
@@ -19,7 +21,9 @@ from publisher.channels._instants import iso_from
 from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
 from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
+from publisher.channels._vault import Vault
 from publisher.errors import ChannelError, NotSent
+from publisher.lib.foreign import mapping, objects
 from publisher.lib.text import one_line, strip_tags
 from publisher.settings.base import OptionalHttpUrl, Secret, Table
 
@@ -46,9 +50,9 @@ class Channel(BaseChannel):
 
     options: Options
 
-    def __init__(self, name: str, options: Any, vault: Any) -> None:
+    def __init__(self, name: str, options: Table, vault: Vault) -> None:
         super().__init__(name, options, vault)
-        self._limit = options.limit or 500
+        self._limit = self.options.limit or 500
         self._url_units = 23
 
     @property
@@ -62,14 +66,14 @@ class Channel(BaseChannel):
         known = iso_from(line.memory.get("learned"))
         if known is None or known < line.now() - timedelta(days=1):
             reply = self.check(line.call(PlatformRequest("GET", f"{self.options.base_url}/api/v2/instance")), line)
-            configuration = reply.get("configuration", "statuses") or {}
+            configuration = mapping(reply.get("configuration", "statuses"))
             line.memory["max_characters"] = configuration.get("max_characters")
             line.memory["url_units"] = configuration.get("characters_reserved_per_url")
             line.memory["learned"] = line.now().isoformat()
             line.save()
         self.recall(line.memory)
 
-    def recall(self, memory: Any) -> None:
+    def recall(self, memory: Mapping[str, object]) -> None:
         """Use limits that were learned before."""
         limit, units = memory.get("max_characters"), memory.get("url_units")
         if isinstance(limit, int) and limit >= 50 and self.options.limit is None:
@@ -147,8 +151,8 @@ class Channel(BaseChannel):
         """``X-RateLimit-Reset`` is an ISO 8601 instant here."""
         return iso_from(reply.headers.get("x-ratelimit-reset")) or super().retry_at(reply, now)
 
-    def _status(self, draft: Draft, media: str) -> dict[str, Any]:
-        body: dict[str, Any] = {"status": draft.text, "visibility": self.options.visibility}
+    def _status(self, draft: Draft, media: str) -> dict[str, object]:
+        body: dict[str, object] = {"status": draft.text, "visibility": self.options.visibility}
         if self.options.spoiler_text:
             body["spoiler_text"] = self.options.spoiler_text
         if draft.language:
@@ -175,11 +179,8 @@ class Channel(BaseChannel):
         return bearer(self.secret("token"))
 
 
-def _list(reply: PlatformReply) -> list[dict[str, Any]]:
-    import json
-
+def _list(reply: PlatformReply) -> list[dict[str, object]]:
     try:
-        value = json.loads(reply.body)
-    except ValueError:
+        return objects(json.loads(reply.body))
+    except (ValueError, RecursionError):
         return []
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

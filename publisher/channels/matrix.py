@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
@@ -85,10 +84,10 @@ class Channel(BaseChannel):
         return exact or super().retry_at(reply, now)
 
     @staticmethod
-    def _content(text: str) -> dict[str, Any]:
+    def _content(text: str) -> dict[str, object]:
         return {"msgtype": "m.text", "body": text, "format": "org.matrix.custom.html", "formatted_body": to_html(text)}
 
-    def _send(self, transaction: str, content: dict[str, Any]) -> PlatformRequest:
+    def _send(self, transaction: str, content: dict[str, object]) -> PlatformRequest:
         base = self.options.base_url or "https://{base_url}"
         path = f"/_matrix/client/v3/rooms/{quote(self.options.room, safe='')}/send/m.room.message/{transaction}"
         return json_request("PUT", f"{base}{path}", content, bearer(self.secret("token")))

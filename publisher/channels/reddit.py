@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
@@ -21,6 +20,7 @@ from publisher.channels._instants import epoch_from, seconds_from
 from publisher.channels._line import Line, PlatformReply
 from publisher.channels._requests import PlatformRequest, bearer, form_request
 from publisher.errors import ChannelError, CredentialsRefused, RateLimited
+from publisher.lib.foreign import mapping, objects
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
@@ -73,12 +73,13 @@ class Channel(BaseChannel):
             line.memory.pop("token", None)
             reply = line.call(self._submit(draft, self._token(line)), publishes=True)
         self.check(reply, line)
-        for error in reply.get("json", "errors") or ():
-            return self._refused(reply, error, draft, line)
+        errors = reply.get("json", "errors")
+        if isinstance(errors, list) and errors:
+            return self._refused(reply, errors[0], draft, line)
         name = self.field(reply, "json", "data", "name")
         return Remote(name, str(reply.get("json", "data", "url") or self._link(name)))
 
-    def _refused(self, reply: PlatformReply, error: Any, draft: Draft, line: Line) -> Remote:
+    def _refused(self, reply: PlatformReply, error: object, draft: Draft, line: Line) -> Remote:
         parts = [str(part) for part in error] if isinstance(error, list) else [str(error)]
         code, said = parts[0] if parts else "", one_line(": ".join(parts[:2]))[:300]
         if code == "ALREADY_SUB":
@@ -96,8 +97,8 @@ class Channel(BaseChannel):
         path = f"/user/{quote(self.options.username)}/submitted?limit=100&sort=new&raw_json=1"
         request = PlatformRequest("GET", f"{self.options.base_url}{path}", (bearer(self._token(line)),))
         children = self.check(line.call(request), line).get("data", "children")
-        for child in children or ():
-            post: dict[str, Any] = child.get("data") or {}
+        for child in objects(children):
+            post = mapping(child.get("data"))
             same_place = str(post.get("subreddit", "")).casefold() == self.options.subreddit.casefold()
             if same_place and post.get("url") == draft.url:
                 name = str(post.get("name", ""))

@@ -8,7 +8,6 @@ idempotency key: after a lost reply a person decides.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -49,7 +48,8 @@ class Channel(BaseChannel):
     options: Options
 
     @classmethod
-    def lacks(cls, options: Any) -> str:
+    def lacks(cls, options: Table) -> str:
+        assert isinstance(options, cls.Options)
         if options.webhook or (options.token and options.channel):
             return ""
         return "webhook: missing; Slack needs it, or token and channel"
@@ -102,8 +102,8 @@ class Channel(BaseChannel):
     def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
         return seconds_from(reply.headers.get("retry-after"), now) or super().retry_at(reply, now)
 
-    def _body(self, draft: Draft) -> dict[str, Any]:
-        blocks: list[dict[str, Any]] = [
+    def _body(self, draft: Draft) -> dict[str, object]:
+        blocks: list[dict[str, object]] = [
             {"type": "section", "text": {"type": "mrkdwn", "text": escape(piece)}} for piece in sections(draft.text)
         ]
         if draft.picture:

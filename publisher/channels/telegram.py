@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -92,9 +91,9 @@ class Channel(BaseChannel):
     def retry_at(self, reply: PlatformReply, now: datetime) -> datetime:
         return seconds_from(reply.get("parameters", "retry_after"), now) or super().retry_at(reply, now)
 
-    def _message(self, draft: Draft, key: str) -> dict[str, Any]:
+    def _message(self, draft: Draft, key: str) -> dict[str, object]:
         text = draft.text if key == "text" else self._caption(draft)
-        body: dict[str, Any] = {"chat_id": self.options.chat, key: text}
+        body: dict[str, object] = {"chat_id": self.options.chat, key: text}
         if entities := [_entity(facet) for facet in self.facets(text)]:
             body["entities" if key == "text" else "caption_entities"] = entities
         if key == "text" and draft.url:
@@ -128,6 +127,6 @@ class Channel(BaseChannel):
         return f"{self.options.base_url}/bot{self.secret('token')}/{method}"
 
 
-def _entity(facet: Facet) -> dict[str, Any]:
+def _entity(facet: Facet) -> dict[str, object]:
     names = {"link": "url", "tag": "hashtag", "mention": "mention"}
     return {"type": names[facet.kind], "offset": facet.start, "length": facet.end - facet.start}

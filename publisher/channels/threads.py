@@ -7,7 +7,6 @@ before it is published; after a lost reply its status says whether it was.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import Field
@@ -19,6 +18,7 @@ from publisher.channels._line import Line, PlatformReply
 from publisher.channels._media import PictureLimit
 from publisher.channels._requests import PlatformRequest, bearer, form_request
 from publisher.errors import ChannelError, CredentialsRefused, NotSent, OutcomeUnknown, RateLimited
+from publisher.lib.foreign import objects
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
@@ -90,8 +90,8 @@ class Channel(BaseChannel):
         since = (draft.since or draft.created) - timedelta(minutes=5)
         query = urlencode({"fields": "id,permalink,text", "since": str(int(since.timestamp())), "limit": "100"})
         reply = self.check(line.call(self._get(f"{self._user()}/threads?{query}")), line)
-        for post in reply.json().get("data") or ():
-            if not isinstance(post, dict) or post.get("id") in draft.before:
+        for post in objects(reply.get("data")):
+            if post.get("id") in draft.before:
                 continue
             if one_line(str(post.get("text") or "")) == one_line(draft.text):
                 return Remote(str(post.get("id", "")), str(post.get("permalink") or ""))
@@ -124,7 +124,7 @@ class Channel(BaseChannel):
         return Remote(identifier, str(reply.get("permalink") or ""))
 
     def _container(self, draft: Draft) -> PlatformRequest:
-        values: dict[str, Any] = {"media_type": "TEXT", "text": draft.text}
+        values = {"media_type": "TEXT", "text": draft.text}
         if draft.picture:  # Threads fetches an image itself, and shows no card beside it
             values |= {"media_type": "IMAGE", "image_url": draft.picture.url, "alt_text": draft.picture.alt}
         elif draft.first and draft.url:

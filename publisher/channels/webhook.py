@@ -16,7 +16,6 @@ import binascii
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -67,7 +66,7 @@ class Channel(BaseChannel):
         return remote
 
     def test(self, line: Line) -> str:
-        body = {"type": "ping", "timestamp": _iso(line.now()), "data": {}}
+        body: dict[str, object] = {"type": "ping", "timestamp": _iso(line.now()), "data": {}}
         self.check(line.call(self._signed(body, f"ping-{int(line.now().timestamp())}", line.now())), line)
         return "Webhook: the receiver took a signed ping"
 
@@ -79,7 +78,7 @@ class Channel(BaseChannel):
         return super().failure(reply, now)
 
     def _send(self, draft: Draft, event: str, identifier: str, now: datetime) -> PlatformRequest:
-        data: dict[str, Any] = {
+        data: dict[str, object] = {
             "id": draft.article_id,
             "revision": draft.revision,
             "title": draft.title,
@@ -91,7 +90,7 @@ class Channel(BaseChannel):
         }
         return self._signed({"type": event, "timestamp": _iso(draft.created), "data": data}, identifier, now)
 
-    def _signed(self, body: dict[str, Any], identifier: str, now: datetime) -> PlatformRequest:
+    def _signed(self, body: dict[str, object], identifier: str, now: datetime) -> PlatformRequest:
         request = json_request("POST", self.options.url or "https://{url}", body)
         stamp = str(int(now.timestamp()))
         signature = self.vault.keep(sign(self.secret("secret"), identifier, stamp, request.body))

@@ -9,7 +9,6 @@ Credentials: the four OAuth 1.0a values of an app (they do not expire), or an OA
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import Field
@@ -22,6 +21,7 @@ from publisher.channels._media import PictureLimit
 from publisher.channels._oauth1 import Credentials, authorization, nonce
 from publisher.channels._requests import Part, PlatformRequest, bearer, json_request, multipart_request
 from publisher.errors import OutcomeUnknown
+from publisher.lib.foreign import mapping, objects, under
 from publisher.lib.text import one_line
 from publisher.settings.base import HttpUrl, Secret, Table
 
@@ -52,7 +52,8 @@ class Channel(BaseChannel):
     options: Options
 
     @classmethod
-    def lacks(cls, options: Any) -> str:
+    def lacks(cls, options: Table) -> str:
+        assert isinstance(options, cls.Options)
         four = (options.api_key, options.api_secret, options.access_token, options.access_secret)
         if options.token or all(four):
             return ""
@@ -110,8 +111,8 @@ class Channel(BaseChannel):
             }
         )
         reply = self.check(line.call(self._signed("GET", f"/2/users/{quote(me)}/tweets?{query}")), line)
-        for post in reply.json().get("data") or ():
-            if isinstance(post, dict) and post.get("id") not in draft.before and self._same(post, draft, since):
+        for post in objects(reply.get("data")):
+            if post.get("id") not in draft.before and self._same(post, draft, since):
                 return self._remote(str(post.get("id", "")))
         return None
 
@@ -134,13 +135,13 @@ class Channel(BaseChannel):
         return str(line.memory["user_id"])
 
     @staticmethod
-    def _same(post: dict[str, Any], draft: Draft, since: datetime) -> bool:
+    def _same(post: dict[str, object], draft: Draft, since: datetime) -> bool:
         created = iso_from(post.get("created_at"))
         if created is not None and created < since:
             return False
-        whole: dict[str, Any] = post.get("note_tweet") or post
+        whole: dict[str, object] = mapping(post.get("note_tweet")) or post
         text = str(whole.get("text", ""))
-        for entity in (whole.get("entities") or {}).get("urls") or ():
+        for entity in objects(under(whole, "entities", "urls")):
             text = text.replace(str(entity.get("url")), str(entity.get("expanded_url")))
         return one_line(text) == one_line(draft.text) or (draft.first and bool(draft.url) and draft.url in text)
 
@@ -149,7 +150,7 @@ class Channel(BaseChannel):
         return Remote(identifier, f"https://x.com/i/status/{identifier}")
 
     def _create(self, draft: Draft, media: str) -> PlatformRequest:
-        body: dict[str, Any] = {"text": draft.text}
+        body: dict[str, object] = {"text": draft.text}
         if media:
             body["media"] = {"media_ids": [media]}
         if draft.reply_to:
@@ -164,7 +165,7 @@ class Channel(BaseChannel):
     def _describe(self, media: str, alt: str) -> PlatformRequest:
         return self._signed("POST", "/2/media/metadata", {"id": media, "metadata": {"alt_text": {"text": alt}}})
 
-    def _signed(self, method: str, path: str, body: Any = None) -> PlatformRequest:
+    def _signed(self, method: str, path: str, body: object = None) -> PlatformRequest:
         url = f"{self.options.base_url}{path}"
         header = self._authorization(method, url)
         return PlatformRequest(method, url, (header,)) if body is None else json_request(method, url, body, header)

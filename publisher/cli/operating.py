@@ -87,7 +87,7 @@ def _picture(found: list[EditionStanding], held_up: tuple[Trouble, ...]) -> Any:
     return Group(table, *warnings, *notes)
 
 
-def _as_dict(one: EditionStanding) -> dict[str, Any]:
+def _as_dict(one: EditionStanding) -> dict[str, object]:
     account = one.watched.account
     return {
         "edition": one.name,

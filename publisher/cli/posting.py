@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 from rich.table import Table
@@ -94,7 +94,15 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
     console.print(table)
 
 
-def _standing(table: ChannelSettings, state: ChannelRow | None, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+class _Standing(TypedDict):
+    name: str
+    kind: str
+    state: str
+    posts: dict[str, int]
+    reason: str
+
+
+def _standing(table: ChannelSettings, state: ChannelRow | None, counts: dict[str, dict[str, int]]) -> _Standing:
     standing = "dry run" if table.dry_run else "paused" if state and state.paused is not None else "running"
     return {
         "name": table.name,

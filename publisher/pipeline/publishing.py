@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from publisher import delivery, posting
 from publisher.articles.documents import Problem
@@ -87,7 +86,7 @@ class Published:
             or any(post.failed for post in self.posts)
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For scripts; keys are never taken away, only added."""
         found = self.collected
         return {

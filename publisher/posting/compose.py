@@ -15,7 +15,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -56,7 +55,7 @@ def compose(
     whole = _own_text(article, settings, url, tags)
     if whole is None:
         zone = ZoneInfo(publication.timezone)
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "title": article.title,
             "summary": article.summary,
             "url": url,

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -65,7 +64,7 @@ class HeldChannel:
     clock: Clock
     fetch: Fetch | None
     only: frozenset[int] | None
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, object] = field(default_factory=dict)
     report: SendReport = field(default_factory=SendReport)
 
     @property

@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -66,7 +65,7 @@ def digest_values(
     *,
     share_links: ShareLinks,
     subscriber: Mapping[str, str],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The values for one rendering.
 
     :param bodies: by article id, as :func:`article_body` made them.
@@ -159,7 +158,7 @@ def _article(
     body: ArticleBody,
     zone: ZoneInfo,
     share: Sequence[tuple[str, str]],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     article = item.article
     language = article.language or settings.publication.language
     authors = [author.name for author in article.authors if author.name] or (
@@ -201,7 +200,7 @@ def _article(
     }
 
 
-def _image(article: Article) -> dict[str, Any] | None:
+def _image(article: Article) -> dict[str, object] | None:
     image = article.image
     if image is None or not image.url.startswith(("https://", "http://", "data:")):
         return None

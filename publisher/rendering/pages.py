@@ -15,7 +15,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, format_timedelta
@@ -41,7 +40,7 @@ class Pages:
         self._zone = ZoneInfo(publication.timezone)
         self._spoken: dict[str, tuple[Speech, ImmutableSandboxedEnvironment]] = {}
 
-    def render(self, name: str, values: dict[str, Any], speech: Speech) -> str:
+    def render(self, name: str, values: dict[str, object], speech: Speech) -> str:
         """The page ``templates/<name>``: ``web/home.html``, ``desk/outbox.html`` and so on.
 
         :raises RenderError: the template failed; names the template and the line.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -25,7 +24,7 @@ def _environment(site: Path | None) -> ImmutableSandboxedEnvironment:
     return environment(site)
 
 
-def post_text(site: Path | None, name: str, values: dict[str, Any]) -> str:
+def post_text(site: Path | None, name: str, values: dict[str, object]) -> str:
     """The text that template ``post/<name>.txt`` makes of ``values``, not yet cut to any length.
 
     :raises RenderError: names the template and, where known, the line.

@@ -72,7 +72,7 @@ def confined_environment(folders: Sequence[Path]) -> ConfinedEnvironment:
     return env
 
 
-def render_confined(folders: Sequence[Path], names: Sequence[str], values: dict[str, Any]) -> list[str]:
+def render_confined(folders: Sequence[Path], names: Sequence[str], values: dict[str, object]) -> list[str]:
     """Each named template, rendered with ``values`` in a child process.
 
     :raises RenderError: names the template and the line, or says that it used too much time or memory.

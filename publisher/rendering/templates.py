@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import (
     ChoiceLoader,
@@ -48,7 +47,7 @@ def environment(site: Path | None = None) -> ImmutableSandboxedEnvironment:
     )
 
 
-def render(env: ImmutableSandboxedEnvironment, name: str, values: dict[str, Any]) -> str:
+def render(env: ImmutableSandboxedEnvironment, name: str, values: dict[str, object]) -> str:
     """Render template ``name``.
 
     :raises RenderError: names the template and, where known, the line.

@@ -8,7 +8,7 @@ can be looked at. Everything that is published after that is posted, in the orde
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -89,4 +89,6 @@ class ChannelSettings(Table):
     )
     spacing_minutes: float = Field(default=0, ge=0, le=10080, description="Least time between two posts.")
     updates: bool = Field(default=True, description="Carry an article's later edits into its post, where the kind can.")
-    options: dict[str, Any] = Field(default_factory=dict, description="What this kind needs; see the file of the kind.")
+    options: dict[str, object] = Field(
+        default_factory=dict, description="What this kind needs; see the file of the kind."
+    )

@@ -39,7 +39,7 @@ class ChannelRow(NamedTuple):
     wait_until: float | None
     paused: float | None
     reason: str
-    memory: dict[str, Any]
+    memory: dict[str, object]
 
 
 class ChannelChanges(TypedDict, total=False):
@@ -48,7 +48,7 @@ class ChannelChanges(TypedDict, total=False):
     wait_until: float | None
     paused: float | None
     reason: str
-    memory: dict[str, Any]
+    memory: dict[str, object]
 
 
 def _channel(row: Row[Any]) -> ChannelRow:

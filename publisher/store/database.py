@@ -185,7 +185,7 @@ def _bring_up_to_date(connection: Connection) -> None:
 def _sqlite(url: URL, *, make: bool) -> Engine:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
+    options: dict[str, object] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
     if url.database and url.database != ":memory:":
         if make:
             _make_private_file(Path(url.database))

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, case, func, select, text, update
+from sqlalchemy import Connection, case, func, select, text, update
 
 from publisher.model import EditionStatus
 from publisher.store import chunks
@@ -24,6 +24,29 @@ from publisher.store.tables import chunk, delivery, edition, progress
 
 #: Seconds over which the rate is taken.
 RATE_SECONDS = 60
+
+
+class LedgerRow(NamedTuple):
+    """One row of ``delivery``; instants in UTC epoch seconds, ``state`` a :class:`~publisher.store.states.State`."""
+
+    id: int
+    edition_id: int
+    chunk_id: int
+    subscriber_id: int
+    address: str
+    address_hash: str
+    variant: str
+    state: int
+    attempts: int
+    doubts: int
+    deaths: int
+    code: int | None
+    reply: str | None
+    first_attempt: float | None
+    sent: float | None
+
+
+_LEDGER = [delivery.c[name] for name in LedgerRow._fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +115,7 @@ def apply(
     target = after(state, event)
     if target is None:
         return None
-    values: dict[str, Any] = {"state": target, "reply": reply, "code": code or None}
+    values: dict[str, object] = {"state": target, "reply": reply, "code": code or None}
     if event in DOUBTS:
         values["doubts"] = delivery.c.doubts + 1
     if attempted:
@@ -117,7 +140,7 @@ def count_death(tx: Connection, delivery_id: int) -> int:
 
 
 def _recount(tx: Connection, chunk_id: int, old: State, new: State) -> None:
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     for term, step in ((TERM[old], -1), (TERM[new], +1)):
         if term != "pending" and TERM[old] != TERM[new]:
             changes[term] = chunk.c[term] + step
@@ -217,36 +240,36 @@ def rows(
     doubted: bool = False,
     after_id: int = 0,
     limit: int = 100,
-) -> list[Row[Any]]:
+) -> list[LedgerRow]:
     """Deliveries of an edition by id, for pages of a listing.
 
     :param doubted: only those that were ever in doubt, whatever they are now.
     """
-    query = select(delivery).where(delivery.c.edition_id == edition_id, delivery.c.id > after_id)
+    query = select(*_LEDGER).where(delivery.c.edition_id == edition_id, delivery.c.id > after_id)
     if states:
         query = query.where(delivery.c.state.in_(states))
     if doubted:
         query = query.where(delivery.c.doubts > 0)
-    return list(tx.execute(query.order_by(delivery.c.id).limit(limit)))
+    return [LedgerRow._make(row) for row in tx.execute(query.order_by(delivery.c.id).limit(limit))]
 
 
-def get(tx: Connection, delivery_id: int) -> Row[Any] | None:
+def get(tx: Connection, delivery_id: int) -> LedgerRow | None:
     """One row of ``delivery``."""
-    return tx.execute(select(delivery).where(delivery.c.id == delivery_id)).one_or_none()
+    row = tx.execute(select(*_LEDGER).where(delivery.c.id == delivery_id)).one_or_none()
+    return None if row is None else LedgerRow._make(row)
 
 
-def of_edition_and_subscriber(tx: Connection, edition_id: int, subscriber_id: int) -> Row[Any] | None:
+def of_edition_and_subscriber(tx: Connection, edition_id: int, subscriber_id: int) -> LedgerRow | None:
     """What became of one edition for one subscriber."""
     mine = (delivery.c.edition_id == edition_id, delivery.c.subscriber_id == subscriber_id)
-    return tx.execute(select(delivery).where(*mine)).one_or_none()
+    row = tx.execute(select(*_LEDGER).where(*mine)).one_or_none()
+    return None if row is None else LedgerRow._make(row)
 
 
-def of_subscriber(tx: Connection, subscriber_id: int, *, limit: int = 100) -> list[Row[Any]]:
-    """What was sent to one subscriber, newest first, with the edition's digest, number and title."""
-    columns = (edition.c.digest, edition.c.number, edition.c.title)
-    query = select(delivery, *columns).join_from(delivery, edition, delivery.c.edition_id == edition.c.id)
-    query = query.where(delivery.c.subscriber_id == subscriber_id).order_by(delivery.c.id.desc())
-    return list(tx.execute(query.limit(limit)))
+def of_subscriber(tx: Connection, subscriber_id: int, *, limit: int = 100) -> list[LedgerRow]:
+    """What was to be sent to one subscriber, newest first."""
+    query = select(*_LEDGER).where(delivery.c.subscriber_id == subscriber_id).order_by(delivery.c.id.desc())
+    return [LedgerRow._make(row) for row in tx.execute(query.limit(limit))]
 
 
 class SentEdition(NamedTuple):

@@ -11,15 +11,36 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from publisher.model import Article, Edition, EditionStatus
 from publisher.store import articles
 from publisher.store.articles import ArticleRef
 from publisher.store.dialect import alone, insert
 from publisher.store.tables import article, edition, edition_article, edition_variant
+
+
+class ListedEdition(NamedTuple):
+    """One row of ``edition``; instants in UTC epoch seconds."""
+
+    id: int
+    digest: str
+    number: int
+    title: str
+    created: float
+    status: str
+    policy: str
+    due: float | None
+    not_after: float | None
+    audience: int
+    frozen: float | None
+    finished: float | None
+    reason: str
+
+
+_LISTED = [edition.c[name] for name in ListedEdition._fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +101,14 @@ def number_of(tx: Connection, edition_id: int) -> int:
 
 def get(tx: Connection, edition_id: int) -> Edition | None:
     """The edition with its articles."""
-    row = tx.execute(select(edition).where(edition.c.id == edition_id)).one_or_none()
-    return None if row is None else _edition(tx, row)
+    row = tx.execute(select(*_LISTED).where(edition.c.id == edition_id)).one_or_none()
+    return None if row is None else _edition(tx, ListedEdition._make(row))
 
 
 def by_number(tx: Connection, digest: str, number: int) -> Edition | None:
     """The edition of ``digest`` that bears ``number``, with its articles."""
-    row = tx.execute(select(edition).where(edition.c.digest == digest, edition.c.number == number)).one_or_none()
-    return None if row is None else _edition(tx, row)
+    row = tx.execute(select(*_LISTED).where(edition.c.digest == digest, edition.c.number == number)).one_or_none()
+    return None if row is None else _edition(tx, ListedEdition._make(row))
 
 
 def listing(
@@ -97,12 +118,13 @@ def listing(
     statuses: Collection[EditionStatus] = (),
     limit: int | None = None,
     offset: int = 0,
-) -> list[Row[Any]]:
+) -> list[ListedEdition]:
     """Rows of ``edition``, newest first; of these ``statuses`` only where any is given."""
-    query = select(edition).order_by(edition.c.created.desc(), edition.c.id.desc()).limit(limit).offset(offset)
+    query = select(*_LISTED).order_by(edition.c.created.desc(), edition.c.id.desc()).limit(limit).offset(offset)
     if statuses:
         query = query.where(edition.c.status.in_([status.value for status in statuses]))
-    return list(tx.execute(query if digest is None else query.where(edition.c.digest == digest)))
+    wanted = query if digest is None else query.where(edition.c.digest == digest)
+    return [ListedEdition._make(row) for row in tx.execute(wanted)]
 
 
 def count(tx: Connection, statuses: Collection[EditionStatus]) -> int:
@@ -111,10 +133,10 @@ def count(tx: Connection, statuses: Collection[EditionStatus]) -> int:
     return int(tx.scalar(select(func.count()).select_from(edition).where(edition.c.status.in_(values))) or 0)
 
 
-def of_status(tx: Connection, *statuses: EditionStatus) -> list[Row[Any]]:
+def of_status(tx: Connection, *statuses: EditionStatus) -> list[ListedEdition]:
     """Rows of ``edition`` in one of these statuses, oldest first."""
-    query = select(edition).where(edition.c.status.in_([status.value for status in statuses]))
-    return list(tx.execute(query.order_by(edition.c.id)))
+    query = select(*_LISTED).where(edition.c.status.in_([status.value for status in statuses]))
+    return [ListedEdition._make(row) for row in tx.execute(query.order_by(edition.c.id))]
 
 
 def move(tx: Connection, edition_id: int, *came_from: EditionStatus, to: EditionStatus, reason: str = "") -> bool:
@@ -215,7 +237,7 @@ def composed(tx: Connection, edition_id: int, limit: int | None = None) -> list[
     )
 
 
-def _edition(tx: Connection, row: Row[Any]) -> Edition:
+def _edition(tx: Connection, row: ListedEdition) -> Edition:
     documents = tx.scalars(
         select(article.c.document)
         .join(edition_article, edition_article.c.article_id == article.c.id)

@@ -53,7 +53,7 @@ def release(
     :param due: not before this instant, ``None`` for when it was due.
     :param crashed: its owner died.
     """
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "state": OPEN,
         "lease_token": None,
         "lease_until": None,

@@ -182,7 +182,7 @@ def advance(
     :returns: how many moved; fewer than ``subscribers`` when some stood elsewhere.
     """
     moved = 0
-    values: dict[str, Any] = {"cursor": new_cursor, "next_due": next_due}
+    values: dict[str, object] = {"cursor": new_cursor, "next_due": next_due}
     if edition_id is not None:
         values |= {"edition_id": edition_id, "variant": variant}
     for start in range(0, len(subscribers), BATCH):

@@ -147,7 +147,7 @@ class PostRow(NamedTuple):
     looks: int
     claim: str | None
     first_sent: float | None
-    progress: dict[str, Any]
+    progress: dict[str, object]
     price: int
     published: float | None
     remote_id: str
@@ -169,7 +169,7 @@ class PostChanges(TypedDict, total=False):
     due: float | None
     attempts: int
     looks: int
-    progress: dict[str, Any]
+    progress: dict[str, object]
     published: float | None
     remote_id: str
     remote_url: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -37,7 +36,7 @@ def sync(tx: Connection, wanted: Mapping[str, Wanted], *, now: float) -> None:
         tx.execute(delete(schedule).where(schedule.c.name == name))
     for name, one in wanted.items():
         row = known.get(name)
-        values: dict[str, Any] = {"catch_up": one.catch_up, "grace": one.grace, "enabled": True}
+        values: dict[str, object] = {"catch_up": one.catch_up, "grace": one.grace, "enabled": True}
         if row is None or (row.rule, row.timezone) != (one.cron.line, one.zone):
             values |= {"rule": one.cron.line, "timezone": one.zone, "next_run": next_slot(one.cron, one.zone, now)}
         elif all(getattr(row, key) == value for key, value in values.items()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Double, Index, Table, Text, delete, select, update
 
@@ -37,12 +37,12 @@ class SignupRow(NamedTuple):
     address: str
     address_key: str
     language: str
-    wishes: dict[str, Any]
+    wishes: dict[str, object]
     created: float
     confirmed: float | None
 
 
-def add(tx: Connection, address: Address, wishes: Mapping[str, Any], *, language: str, now: float) -> int:
+def add(tx: Connection, address: Address, wishes: Mapping[str, object], *, language: str, now: float) -> int:
     """Keep one filled-in form; returns its id."""
     values = {"address": address.text, "address_key": address.key, "language": language, "created": now}
     row = tx.execute(signup.insert().values(wishes=json.dumps(wishes), **values).returning(signup.c.id))

@@ -113,7 +113,7 @@ def import_list(
     :raises BadAddress: one of them is no address; nothing of the caller's transaction should then stay.
     """
     key = meta.secret_key(tx, "suppression")
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     added = 0
     for person in people:
         parsed = parse_address(person.address)
@@ -136,7 +136,7 @@ def import_list(
     return added + (_insert(tx, rows, digests, now) if rows else 0)
 
 
-def _insert(tx: Connection, rows: list[dict[str, Any]], digests: Sequence[str], now: float) -> int:
+def _insert(tx: Connection, rows: list[dict[str, object]], digests: Sequence[str], now: float) -> int:
     statement = insert(tx, subscriber).on_conflict_do_nothing().returning(subscriber.c.id)
     ids = list(tx.scalars(statement, rows))
     start = articles.newest_position(tx)  # what was published before they came is not for them
@@ -179,7 +179,7 @@ def unsubscribe(tx: Connection, subscriber_id: int, digest: str | None = None, *
 
 def set_status(tx: Connection, subscriber_id: int, status: SubscriberStatus, *, now: float) -> None:
     """Move a subscriber to ``status``; a confirmation keeps its first instant."""
-    values: dict[str, Any] = {"status": status.value}
+    values: dict[str, object] = {"status": status.value}
     if status is SubscriberStatus.CONFIRMED:
         values["confirmed"] = func.coalesce(subscriber.c.confirmed, now)
     tx.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
@@ -210,7 +210,7 @@ def subscriptions(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
     return list(tx.execute(query.order_by(subscription.c.digest)))
 
 
-def own_preferences(tx: Connection, subscriber_id: int) -> dict[str, Any]:
+def own_preferences(tx: Connection, subscriber_id: int) -> dict[str, object]:
     """The preferences that are kept once for a subscriber, not with each subscription; by column."""
     query = select(*preference_columns(subscriber)).where(subscriber.c.id == subscriber_id)
     return dict(tx.execute(query).mappings().one())

@@ -6,7 +6,7 @@ No IP address and no User-Agent is kept: a request is judged human or scanner wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -55,6 +54,26 @@ subscriber_event = Table(
 )
 
 
+class Tally(NamedTuple):
+    """How often an edition was opened (link 0), or a link of it was followed, by ``who``: human or scanner."""
+
+    kind: str
+    link: int
+    url: str | None
+    who: str
+    times: int
+
+
+class Followed(NamedTuple):
+    """How often one subscriber opened an edition or followed a link of it; ``first`` in UTC epoch seconds."""
+
+    edition_id: int
+    kind: str
+    url: str | None
+    first: float
+    times: int
+
+
 def number_links(tx: Connection, edition_id: int, urls: Iterable[str]) -> dict[str, int]:
     """Give every URL of an edition its number, the same each time it is asked for."""
     alone(tx, f"links:{edition_id}")
@@ -91,8 +110,8 @@ def count_subscriber(tx: Connection, subscriber_id: int, edition_id: int, kind: 
     tx.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": subscriber_event.c.count + 1}))
 
 
-def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
-    """``(kind, link, url, who, count)`` of an edition, for the desk."""
+def of_edition(tx: Connection, edition_id: int) -> list[Tally]:
+    """What was counted of an edition, for the desk."""
     query = (
         select(tally.c.kind, tally.c.link, tracked_link.c.url, tally.c.who, tally.c.count)
         .select_from(
@@ -103,11 +122,11 @@ def of_edition(tx: Connection, edition_id: int) -> list[Row[Any]]:
         )
         .where(tally.c.edition_id == edition_id)
     )
-    return list(tx.execute(query.order_by(tally.c.kind, tally.c.link, tally.c.who)))
+    return [Tally._make(row) for row in tx.execute(query.order_by(tally.c.kind, tally.c.link, tally.c.who))]
 
 
-def of_subscriber(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
-    """``(edition_id, kind, url, first, count)`` of one subscriber, for their export."""
+def of_subscriber(tx: Connection, subscriber_id: int) -> list[Followed]:
+    """What one subscriber opened and followed, for their export."""
     query = (
         select(
             subscriber_event.c.edition_id,
@@ -125,7 +144,7 @@ def of_subscriber(tx: Connection, subscriber_id: int) -> list[Row[Any]]:
         )
         .where(subscriber_event.c.subscriber_id == subscriber_id)
     )
-    return list(tx.execute(query.order_by(subscriber_event.c.first)))
+    return [Followed._make(row) for row in tx.execute(query.order_by(subscriber_event.c.first))]
 
 
 def may_track(tx: Connection, subscriber_id: int) -> bool:

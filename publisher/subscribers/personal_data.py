@@ -44,7 +44,7 @@ def export(store: Store, subscriber_id: int, *, now: float) -> dict[str, Any] | 
                 for one in subscribers.subscriptions(tx, subscriber_id)
             ],
             "opened_and_clicked": [
-                {"kind": one.kind, "link": one.url, "first": _iso(one.first), "times": one.count}
+                {"kind": one.kind, "link": one.url, "first": _iso(one.first), "times": one.times}
                 for one in tracking.of_subscriber(tx, subscriber_id)
             ],
             "record": [

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, cast, get_args
+from collections.abc import Iterable
+from typing import cast, get_args
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -29,6 +29,7 @@ from publisher.pipeline.operating import Action, EditionStanding, standing
 from publisher.store import deliveries, editions, tracking
 from publisher.store.deliveries import Account
 from publisher.store.states import State
+from publisher.store.tracking import Tally
 from publisher.subscribers.complaints import ComplaintRate
 from publisher.web.frame import problems
 from publisher.web.frame.access import DESK
@@ -104,11 +105,12 @@ def reply_view(text: str, code: int, number: int) -> dict[str, object]:
     return {"text": said if not code or said.startswith(str(code)) else f"{code} {said}", "number": number}
 
 
-def tally_view(rows: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
+def tally_view(rows: Iterable[Tally]) -> list[dict[str, object]]:
     """Opens, and clicks by link, the most followed first: people and scanners apart, nobody by name."""
     found: dict[tuple[str, str], Counter[str]] = {}
-    for kind, _, url, who, number in rows:
-        found.setdefault((kind, url or ""), Counter())["people" if who == "human" else "scanners"] += number
+    for one in rows:
+        counter = found.setdefault((one.kind, one.url or ""), Counter())
+        counter["people" if one.who == "human" else "scanners"] += one.times
     ordered = sorted(found.items(), key=lambda one: (one[0][0], -one[1]["people"], one[0][1]))
     return [
         {"kind": kind, "url": url, "people": count["people"], "scanners": count["scanners"]}

@@ -71,7 +71,7 @@ def test_from_asking_to_being_erased(either_store, tmp_path) -> None:
         for _ in range(2):
             tracking.count(tx, 1, "click", link=2, human=True)
             tracking.count_subscriber(tx, who, 1, "click", link=2, now=NOW)
-        assert [(row.url, row.count) for row in tracking.of_edition(tx, 1)] == [("https://b.example/", 2)]
+        assert [(row.url, row.times) for row in tracking.of_edition(tx, 1)] == [("https://b.example/", 2)]
 
     data = personal_data.export(store, who, now=NOW)
     assert data["suppressed"] == "bounced"

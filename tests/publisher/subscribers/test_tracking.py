@@ -57,7 +57,7 @@ class World:
 
     def tallies(self) -> list[tuple[str, int, str, int]]:
         with self.store.read() as tx:
-            return [(row.kind, row.link, row.who, row.count) for row in rows.of_edition(tx, 7)]
+            return [(row.kind, row.link, row.who, row.times) for row in rows.of_edition(tx, 7)]
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_programs_are_counted_apart_and_never_by_name(world) -> None:
         assert rows.of_subscriber(tx, 1) == []
     world.client.get(first, headers=PERSON)
     with world.store.read() as tx:
-        assert [(row.kind, row.count) for row in rows.of_subscriber(tx, 1)] == [("click", 1)]
+        assert [(row.kind, row.times) for row in rows.of_subscriber(tx, 1)] == [("click", 1)]
 
 
 @how("individual")
