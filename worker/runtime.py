@@ -7,17 +7,18 @@ is reported once, and the last good one stays in force.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import mmap
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from publisher.errors import MastheadError
 from publisher.pipeline.site import Site, open_site
+from worker.locks import Locks
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ class Runtime:
         self._users: dict[int, int] = {}
         self._pid = os.getpid()
         self._seen: tuple[int, int] | None = None
+        self._locks = Locks(directory / "state" / "locks")
+        self._locks.remove("drain-*")  # those of workers that were killed
+        self._places = f"drain-{secrets.token_hex(4)}"  # the same in the children that are forked
         # One byte that a parent and the children it forks all see; children ignore the parent's signals.
         self._stop = mmap.mmap(-1, 1)
 
@@ -90,21 +94,20 @@ class Runtime:
             return (0, 0)
         return (status.st_mtime_ns, status.st_size)
 
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        """Hold the lock of that name among the workers of this machine; the context says whether it could be had."""
+        return self._locks.hold(name)
+
     @contextmanager
-    def alone(self, name: str) -> Iterator[bool]:
-        """Hold this machine's lock of that name; yields whether it was free. What dies lets go of it."""
-        directory = self.directory / "state" / "locks"
-        directory.mkdir(parents=True, exist_ok=True)
-        fd = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
-        finally:
-            os.close(fd)
+    def place(self) -> Iterator[bool]:
+        """Hold one of this worker's places for drains; yields whether one was free.
+
+        There is one less than this worker runs tasks, or its tick would wait behind messages to a slow relay. Other
+        workers have places of their own: one that stands still costs its own share only.
+        """
+        with ExitStack() as held:
+            free = (self._locks.hold(f"{self._places}-{number}") for number in range(max(1, self.concurrency - 1)))
+            yield any(held.enter_context(place) for place in free)
 
     def close(self) -> None:
         """Close the site; tasks are over."""
@@ -112,3 +115,4 @@ class Runtime:
             if self._site is not None and self._pid == os.getpid():
                 self._site.close()
             self._site = None
+        self._locks.remove(f"{self._places}-*")

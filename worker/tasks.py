@@ -2,8 +2,8 @@
 
 ::
 
-    tick ─→ plan what is due, freeze them, sweep
-      └→ rings: collect, drain × (chunks due), post, websub, notices, feedback
+    tick ─→ plan what is due, freeze them, sweep: one at a time on a machine
+      └→ rings: collect, drain × (chunks due, as many as this worker has places), post, websub, notices, feedback
 
 Running one twice, or two at once, or none for an hour, changes nothing but the time at which things happen.
 What goes wrong is logged in one line and left to the next tick; nothing is retried by Celery.
@@ -44,6 +44,12 @@ def _post_due(site: Site) -> object:
     return posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)
 
 
+def _sweep(site: Site) -> object:
+    found = delivery.sweep(site.store, site.settings.journal, time.time)
+    _note_tick(site.store)
+    return found
+
+
 def _fan_out(site: Site) -> object:
     return fan_out_due(site.store, site.settings, now=site.now, budget_seconds=FAN_OUT_SECONDS)
 
@@ -53,6 +59,7 @@ class UseCases(NamedTuple):
 
     plan_due: Callable[[Site], object] = scheduling.plan_due
     freeze_due: Callable[[Site], object] = planning.freeze_due
+    sweep: Callable[[Site], object] = _sweep
     drain: Callable[[Site, Callable[[], bool]], delivery.Drained] = mailing.drain
     collect: Callable[[Site], object] = collecting.gather
     post: Callable[[Site], object] = _post_due
@@ -81,13 +88,12 @@ def register(app: Celery, runtime: Runtime, use_cases: UseCases = USE_CASES) -> 
     def tick() -> None:
         if runtime.stopping():
             return
-        with runtime.alone("tick") as alone:
-            if not alone:
-                return
-            with runtime.site() as site:
+        with runtime.alone("tick") as alone, runtime.site() as site:
+            if alone:
                 _quietly("plan_due", lambda: use_cases.plan_due(site))
                 _quietly("freeze_due", lambda: use_cases.freeze_due(site))
-                due = _sweep(site)
+                _quietly("the ledger", lambda: use_cases.sweep(site))
+            due = _quietly("the ledger", lambda: _due(site.store)) or 0
         for name in STEPS:
             ring(name)
         for _ in range(min(due, drains_at_once)):
@@ -97,13 +103,10 @@ def register(app: Celery, runtime: Runtime, use_cases: UseCases = USE_CASES) -> 
         if runtime.stopping():
             return
         done = None
-        # Never as many as there are places, or a tick would wait behind messages to a slow relay.
-        for place in range(drains_at_once):
-            with runtime.alone(f"drain-{place}") as alone:
-                if alone:
-                    with runtime.site() as site:
-                        done = _quietly("drain", lambda: use_cases.drain(site, runtime.stopping))
-                    break
+        with runtime.place() as free:
+            if free:
+                with runtime.site() as site:
+                    done = _quietly("drain", lambda: use_cases.drain(site, runtime.stopping))
         if done is not None and done.more and not done.wait and not runtime.stopping():
             ring("drain")
 
@@ -139,16 +142,10 @@ def _patient(run: Callable[[], None]) -> Callable[[], None]:
     return guarded
 
 
-def _sweep(site: Site) -> int:
-    """Housekeeping of the ledger; returns how many chunks are due."""
-    try:
-        delivery.sweep(site.store, site.settings.journal, time.time)
-        _note_tick(site.store)
-        with site.store.read() as tx:
-            return chunks.any_due(tx, time.time())
-    except MastheadError as error:
-        log.error("the ledger: %s", error)
-        return 0
+def _due(store: Store) -> int:
+    """How many chunks are due."""
+    with store.read() as tx:
+        return chunks.any_due(tx, time.time())
 
 
 def _note_tick(store: Store) -> None:

@@ -35,10 +35,13 @@ def sweep(
     clock: Callable[[], float],
     *,
     lease_seconds: float = 120.0,
+    foreign_grace: float = recovery.FOREIGN_GRACE_SECONDS,
     random: Callable[[], float] = _random.random,
 ) -> Swept:
     """One round; any number may run at once."""
-    recovered = recovery.recover(store, journal_directory, clock, lease_seconds=lease_seconds, random=random)
+    recovered = recovery.recover(
+        store, journal_directory, clock, lease_seconds=lease_seconds, foreign_grace=foreign_grace, random=random
+    )
     now = clock()
     with store.read() as tx:
         ending = sweeping.ending(tx, now)

@@ -9,11 +9,16 @@ import os
 import time
 from pathlib import Path
 
-from publisher.delivery import Options
+from publisher.delivery import Options, recovery
 from publisher.delivery import drain as drain_ledger
+from publisher.delivery import sweep as sweep_ledger
 from publisher.mail.transport import SENT, OneByOne, Outgoing, Result
 from publisher.pipeline.site import Site
 from worker.tasks import UseCases
+
+#: Seconds of a lease, and of the wait after it for a machine that is gone; tests shorten them.
+LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", Options().lease_seconds))
+GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", recovery.FOREIGN_GRACE_SECONDS))
 
 
 class Outbox(OneByOne):
@@ -43,11 +48,17 @@ def drain(site: Site, stop):
             transport,
             compose,
             journal_directory=site.settings.journal,
-            options=Options(seconds=5.0),
+            options=Options(seconds=float(os.environ.get("DRAIN_SECONDS", "5")), lease_seconds=LEASE_SECONDS),
             stop=stop,
         )
     finally:
         transport.close()
+
+
+def sweep(site: Site) -> None:
+    sweep_ledger(
+        site.store, site.settings.journal, site.clock, lease_seconds=LEASE_SECONDS, foreign_grace=GRACE_SECONDS
+    )
 
 
 def collect(site: Site) -> None:
@@ -63,6 +74,7 @@ def nothing(site: Site) -> None:
 USE_CASES = UseCases(
     plan_due=nothing,
     freeze_due=nothing,
+    sweep=sweep,
     drain=drain,
     collect=collect,
     post=nothing,

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from publisher.store import deliveries, open_store
 
 HERE = Path(__file__).parent
 
@@ -156,3 +159,60 @@ def test_two_workers_with_two_ticks_share_an_edition_and_double_nothing(new_site
     for process in site.workers:
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(15) == 0
+
+
+def _stop_outside_a_transaction(site, process):
+    """SIGSTOP; SQLite has one lock for writers, and one who is stopped holding it holds up all."""
+    while True:
+        os.killpg(process.pid, signal.SIGSTOP)
+        database = sqlite3.connect(site.settings.state / "masthead.db", timeout=1, isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+            return
+        except sqlite3.OperationalError:
+            os.killpg(process.pid, signal.SIGCONT)
+            time.sleep(0.1)
+        finally:
+            database.close()
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_is_stopped_with_sigstop_does_not_hold_up_the_other(new_site):
+    site = new_site()
+    edition = site.edition(1500, chunk_size=100)
+    stopped = site.start(LEASE_SECONDS="6")
+    wait_for(lambda: len(site.sent()) > 50, what="50 messages")
+    _stop_outside_a_transaction(site, stopped)
+    standing = len(site.sent())
+    site.start(LEASE_SECONDS="6")
+    wait_for(lambda: len(site.sent()) > standing + 200, 60, "messages of the other")
+    wait_for(lambda: site.done(edition), 120, "the end of the edition")
+    os.killpg(stopped.pid, signal.SIGCONT)
+    time.sleep(2)
+    assert len(set(site.sent())) == 1500
+    # Two drains of the stopped one had a message each on its way, and may have it sent now that they wake.
+    assert len(site.sent()) <= 1500 + 4
+    account = site.audit(edition)
+    assert (account.sent, account.pending) == (1500, 0)
+    assert all(process.poll() is None for process in site.workers)
+
+
+@pytest.mark.timeout(240)
+def test_each_worker_runs_drains_of_its_own(new_site):
+    site = new_site()
+    edition = site.edition(3000, chunk_size=50)
+    for _ in range(3):
+        site.start(SECONDS_A_MESSAGE="0.1", DRAIN_SECONDS="30")
+    store = open_store(site.settings.database_url)
+
+    def drains() -> int:
+        with store.read() as tx:
+            return deliveries.watch(tx, edition, now=time.time()).held_by
+
+    try:
+        wait_for(lambda: drains() >= 6, 60, "six drains of three workers with three places each")
+        time.sleep(3)
+        assert drains() == 6
+    finally:
+        store.close()
