@@ -4,7 +4,7 @@
 
     queue_posts(store, settings, articles, now)     decide      no network
     send_due(store, settings)                       do          every tick of the worker
-    preview · dry_run · post_now · try_channel · decide · resume      by hand
+    preview · dry_run · post_now · ask_channel · try_channel · decide · resume      by hand
 
 The rows are in :mod:`publisher.store.posts`, the platforms in :mod:`publisher.channels`.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 from publisher.posting.by_hand import (
     Posted,
     Preview,
+    ask_channel,
     decide,
     dry_run,
     post_now,
@@ -32,6 +33,7 @@ __all__ = [
     "Preview",
     "QueueReport",
     "SendReport",
+    "ask_channel",
     "channel_table",
     "check_channels",
     "compose",

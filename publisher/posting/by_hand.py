@@ -125,30 +125,41 @@ def post_now(
     return Posted(name, worst.status, rows[0].remote_url, worst.reason, tuple(report.alerts))
 
 
-def try_channel(store: Store, settings: Settings, name: str, *, clock: Clock = utc_now) -> str:
-    """Ask a channel who we are, publishing nothing; when it answers, a paused channel goes on.
+def ask_channel(store: Store, settings: Settings, name: str, *, clock: Clock = utc_now) -> str:
+    """Ask a channel who we are. Nothing is published, and nothing is written but what its kind remembers: an access
+    token that was renewed for the question is kept, because the old one may be worth nothing afterwards.
 
     :raises SettingsError: there is no such channel, or it is set up wrongly.
     :raises ChannelError: what the platform says is wrong.
     """
     table = channel_table(settings, name)
     channel = open_channel(table, settings.directory, dry_run=False)
-    with store.begin() as tx:
-        channel_rows.see(tx, name, table.kind, clock().timestamp())
+    with store.read() as tx:
         state = channel_rows.get(tx, name)
     memory = state.memory if state else {}
 
     def save() -> None:
         with store.begin() as tx:
+            channel_rows.see(tx, name, table.kind, clock().timestamp())
             channel_rows.change(tx, name, memory=memory)
 
     try:
         with open_client(settings.net.allow_private) as http:
-            line = channel.test(Line(http, channel.vault, clock, memory, {}, save))
+            return channel.test(Line(http, channel.vault, clock, memory, {}, save))
     except MastheadError as error:
         error.args = (channel.vault.mask(str(error)),)
         raise
+
+
+def try_channel(store: Store, settings: Settings, name: str, *, clock: Clock = utc_now) -> str:
+    """Ask a channel who we are, publishing nothing; when it answers, a paused channel goes on.
+
+    :raises SettingsError: there is no such channel, or it is set up wrongly.
+    :raises ChannelError: what the platform says is wrong.
+    """
+    line = ask_channel(store, settings, name, clock=clock)
     with store.begin() as tx:
+        channel_rows.see(tx, name, channel_table(settings, name).kind, clock().timestamp())
         channel_rows.change(tx, name, paused=None, wait_until=None, reason="")
     return line
 
