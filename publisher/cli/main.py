@@ -47,6 +47,12 @@ def _subscribers() -> Family:
     return {"import": subscribers.import_, "export": subscribers.export, "lmtp": subscribers.lmtp}
 
 
+def _checkup() -> Family:
+    from publisher.cli.checkup import doctor, upgrade
+
+    return {"doctor": doctor, "upgrade": upgrade}
+
+
 def _dkim() -> Family:
     from publisher.cli.dkim import dkim
 
@@ -70,6 +76,10 @@ COMMANDS = {
         "Send the next edition to some addresses, marked as a test; subscribers and counts are not touched.",
         _publishing,
     ),
+    "doctor": Entry(
+        "Look whether mail will arrive and nothing gets lost: relays, DNS, addresses, database. Changes nothing.",
+        _checkup,
+    ),
     "status": Entry("How the editions are getting on: progress, rate, time left, deferrals by domain.", _operating),
     "audit": Entry(
         "Count every delivery and check the account of every edition; exit 1 when one does not balance.",
@@ -87,6 +97,7 @@ COMMANDS = {
         _subscribers,
     ),
     "export": Entry("Write all subscribers with what they asked for, or all suppressions.", _subscribers),
+    "upgrade": Entry("Bring the database up to date, or say with --check what would be done.", _checkup),
     "dkim": Entry("The key that signs our mail.", _dkim),
     "lmtp": Entry("Take bounces and complaints from a mail server by LMTP, in the foreground.", _subscribers),
 }

@@ -1,0 +1,44 @@
+"""How our mail will be judged: the DNS of the domains we send from, as receivers look at it."""
+
+from __future__ import annotations
+
+from publisher.digests.composing import signer_for
+from publisher.errors import SettingsError
+from publisher.lib.findings import Finding, Level, Look, fault, warning
+from publisher.mail.domains import dkim_record, dmarc, hosts, spf
+from publisher.mail.domains.resolver import Resolver
+from publisher.settings import Settings
+
+
+def looks(settings: Settings, resolver: Resolver) -> list[Look]:
+    """SPF, DKIM, DMARC and the return domain, each a look of its own: a slow DNS is asked for all at once."""
+    sender = settings.sender.address.rpartition("@")[2].lower()
+    returns = settings.mail.return_domain or sender
+    return [
+        Look(f"SPF of {returns}", lambda: [spf.check(resolver, returns)], late=Level.UNKNOWN),
+        Look("SPF alignment", lambda: [dmarc.check_alignment(resolver, "SPF", returns, sender)], late=Level.UNKNOWN),
+        Look("DKIM", lambda: check_signatures(settings, sender, resolver), late=Level.UNKNOWN),
+        Look(f"DMARC of {sender}", lambda: [dmarc.check(resolver, sender)], late=Level.UNKNOWN),
+        Look("return domain", lambda: [check_return_domain(settings, resolver)], late=Level.UNKNOWN),
+    ]
+
+
+def check_signatures(settings: Settings, sender: str, resolver: Resolver) -> list[Finding]:
+    """Each key that we sign with against its record, and whether the signature counts for the From domain."""
+    try:
+        signer = signer_for(settings)
+    except SettingsError as error:
+        return [fault("DKIM", str(error), "masthead dkim new makes a key and says what to publish")]
+    if signer is None:
+        todo = "masthead dkim new makes a key and says what to publish; nothing to do where the relay signs"
+        return [warning("DKIM", "we sign nothing", todo)]
+    keys = [dkim_record.check(resolver, signer.domain, key) for key in signer.keys]
+    return [*keys, dmarc.check_alignment(resolver, "DKIM", signer.domain, sender)]
+
+
+def check_return_domain(settings: Settings, resolver: Resolver) -> Finding:
+    """Whether bounces come back to us."""
+    if settings.mail.return_domain:
+        return hosts.check_return_domain(resolver, settings.mail.return_domain)
+    seen = f"none: bounces go to {settings.sender.address}"
+    return warning("return domain", seen, "set [mail] return_domain to have bounces counted (docs/running.md)")
