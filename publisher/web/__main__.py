@@ -6,6 +6,7 @@ Started by :mod:`publisher.cli.supervisor` with a bound socket, or alone behind 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -15,9 +16,13 @@ from pathlib import Path
 import uvicorn
 
 from publisher.errors import MastheadError
+from publisher.lib.networks import parse_network
 from publisher.pipeline.site import open_site
 from publisher.settings.reach import start_lines
 from publisher.web.app import create_app
+from publisher.web.serving.account import Account
+from publisher.web.serving.protocol import BACKLOG, connections_allowed, limited
+from publisher.web.serving.summary import Summary
 
 
 def leave_with_parent() -> None:
@@ -49,8 +54,13 @@ def main() -> None:
     if options.fd is None:  # else the supervisor has said it
         for line in start_lines(settings):
             print(f"masthead web: {line}", file=sys.stderr, flush=True)
+    summary = Summary()
+    trusted = tuple(map(parse_network, settings.web.trusted_proxies))
     config = uvicorn.Config(
         app,
+        http=limited(Account(connections_allowed(), shared=trusted), summary),
+        ws="none",
+        backlog=BACKLOG,
         fd=options.fd,
         host=options.host or settings.web.host,
         port=options.port or settings.web.port,
@@ -61,9 +71,12 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
+    for noisy in ("uvicorn.error", "asyncio"):
+        logging.getLogger(noisy).addFilter(summary)
     try:
         uvicorn.Server(config).run()
     finally:
+        summary.say()
         site.close()
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 
@@ -83,7 +83,10 @@ def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exc
             response.headers.setdefault(name, value)
         return response
 
-    return {HTTPException: refused, MastheadError: broken, Exception: broken}
+    def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it: the visitor hung up before the form was whole
+
+    return {HTTPException: refused, ClientDisconnect: gone, MastheadError: broken, Exception: broken}
 
 
 def without_slash(request: Request) -> str | None:
