@@ -59,6 +59,12 @@ def _dkim() -> Family:
     return {"dkim": dkim}
 
 
+def _sources() -> Family:
+    from publisher.cli.sources import sources
+
+    return {"sources": sources}
+
+
 #: Every command in the order of ``--help``. A test holds each line to the command's docstring.
 COMMANDS = {
     "init": Entry("Make a site: a commented publication.toml and two sample articles.", _site),
@@ -90,6 +96,7 @@ COMMANDS = {
     "cancel": Entry("Send no more of an edition, ever. What has left has left.", _operating),
     "retry": Entry("Try every failed delivery of an edition once more.", _operating),
     "doubts": Entry("List the messages whose fate is unknown, or settle them by hand.", _operating),
+    "sources": Entry("Which machine reads the articles, where several share a database; take them over.", _sources),
     "post": Entry("Post an article on one channel now; never a second time.", _posting),
     "channels": Entry("The places that articles are posted to.", _posting),
     "import": Entry(

@@ -17,6 +17,7 @@ from publisher import delivery
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.delivery import Settlement
 from publisher.pipeline.operating import EditionStanding, act, find_edition, in_doubt, settle, standings, troubles
+from publisher.pipeline.owning import whereabouts
 from publisher.pipeline.troubles import Trouble
 
 #: Doubts that are listed, or settled by one command.
@@ -38,6 +39,8 @@ def status(
             return
         if not watch:
             console.print(_picture(standings(site, limit=limit), troubles(site)))
+            if site.settings.database.url:
+                console.print(whereabouts(site), style="dim", markup=False, soft_wrap=True)
             return
         with Live(console=console, refresh_per_second=4) as live:
             try:

@@ -8,9 +8,11 @@ again, and what it said at first must not undo what the subscriber decided since
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from publisher.articles.documents import Problem
 from publisher.errors import SourceError
+from publisher.pipeline.machine import machine_of
 from publisher.pipeline.site import Site
 from publisher.store import meta
 from publisher.subscribers import interchange
@@ -29,10 +31,10 @@ class Joined:
     problems: tuple[Problem, ...] = ()
 
 
-def join_audience(site: Site, *, force: bool = True) -> Joined:
+def join_audience(site: Site, *, force: bool = True) -> Joined | None:
     """Add the subscribers of the audience file, to every digest or to the one that their row names.
 
-    :param force: without, an unchanged file is not read.
+    :param force: without, an unchanged file is not read, and ``None`` returned.
     """
     name = site.settings.audience.file
     path = site.settings.directory / name
@@ -40,10 +42,20 @@ def join_audience(site: Site, *, force: bool = True) -> Joined:
         return Joined(0)
     status = path.stat()
     fingerprint = f"{status.st_mtime_ns}:{status.st_size}"
+    # Each machine reads its own file: the times of two differ, and both would be read again and again.
+    machine = machine_of(site.settings).id
+    noted_as = f"{_FINGERPRINT}:{machine}" if machine else _FINGERPRINT
     with site.store.read() as tx:
-        if not force and meta.get(tx, _FINGERPRINT) == fingerprint:
-            return Joined(0)
-    if status.st_size > MAX_BYTES:
+        if not force and meta.get(tx, noted_as) == fingerprint:
+            return None
+    joined = _read(site, name, path, status.st_size)
+    with site.store.begin() as tx:
+        meta.put(tx, noted_as, fingerprint)
+    return joined
+
+
+def _read(site: Site, name: str, path: Path, size: int) -> Joined:
+    if size > MAX_BYTES:
         return Joined(0, (Problem(name, None, "too large to read at every start; use: masthead import", True),))
     aside: list[BadRow] = []
     try:
@@ -58,6 +70,4 @@ def join_audience(site: Site, *, force: bool = True) -> Joined:
         )
     except SourceError as error:
         return Joined(0, (Problem(name, error.line, error.reason, True),))
-    with site.store.begin() as tx:
-        meta.put(tx, _FINGERPRINT, fingerprint)
     return Joined(report.new, tuple(Problem(name, row.line, row.reason, True) for row in aside))

@@ -144,6 +144,7 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
     started = site.now()
     joined = join_audience(site)  # first: whoever is there before an article is released gets it
     collected = collect(site, progress=progress)
+    assert joined is not None
     assert collected is not None
     result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
     with site.store.read() as tx:

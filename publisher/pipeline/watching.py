@@ -4,6 +4,9 @@
 
     publication.toml, each source's cursor ─→ one fingerprint ─ as at the last reading? ─→ nothing to read
                                                               └ and another version?    ─→ read, nothing is edited
+
+Only the machine that reads the articles looks (:mod:`publisher.pipeline.owning`): times and paths of files differ from
+machine to machine. One that reads them for the first time reads, whatever its files look like.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from publisher.store import Tx, meta
 _FINGERPRINT = "sources.fingerprint"
 _VERSION = "masthead.version"
 _NEXT_DUE = "sources.next_due"
+_MACHINE = "sources.machine"
 #: Releases whose fingerprint was one hash of their version and of every file.
 _OF_FILES = ("0.1.0",)
 
@@ -32,18 +36,24 @@ class Watched:
     """What is there now, and whether it is what was there when the sources were last read."""
 
     fingerprint: str
+    machine: str
     untouched: bool
     due: bool
 
 
-def watch(site: Site) -> Watched:
-    """Look at settings and sources; no content is read."""
+def watch(site: Site, machine: str = "") -> Watched:
+    """Look at settings and sources; no content is read.
+
+    :param machine: the id of this machine, see :mod:`publisher.pipeline.machine`.
+    """
     now = _fingerprint(site)
     with site.store.read() as tx:
         before, version, next_due = (meta.get(tx, name) for name in (_FINGERPRINT, _VERSION, _NEXT_DUE))
+        elsewhere = (meta.get(tx, _MACHINE) or "") != machine
     ripe = bool(next_due) and float(next_due or 0) <= site.now()
     untouched = before == now or (version is None and before is not None and before in tuple(_of_files(site)))
-    return Watched(now, untouched, due=ripe or before != now or version != publisher.__version__)
+    due = ripe or elsewhere or before != now or version != publisher.__version__
+    return Watched(now, machine, untouched, due)
 
 
 def note(tx: Tx, watched: Watched, next_due: float | None) -> None:
@@ -53,6 +63,7 @@ def note(tx: Tx, watched: Watched, next_due: float | None) -> None:
     """
     meta.put(tx, _FINGERPRINT, watched.fingerprint)
     meta.put(tx, _VERSION, publisher.__version__)
+    meta.put(tx, _MACHINE, watched.machine)
     meta.put(tx, _NEXT_DUE, "" if next_due is None else repr(next_due))
 
 

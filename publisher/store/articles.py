@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+import secrets
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -25,8 +26,13 @@ from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from publisher.lib.text import body_hash
 from publisher.model import Article, article_from_dict, article_to_dict, canonical_json
-from publisher.store import topics
+from publisher.store import meta, topics
 from publisher.store.tables import article as table
+
+#: Under this name stands the token of :func:`version`.
+_VERSION = "articles.version"
+#: Ids in one statement.
+AT_ONCE = 500
 
 Change = Literal["new", "changed", "rendered", "unchanged"]
 
@@ -45,6 +51,7 @@ class KnownArticle:
     revision: str
     source: str
     withdrawn: bool
+    seen_by: str
 
 
 def save(
@@ -90,6 +97,8 @@ def save(
         "saved": now,
         "withdrawn": None,
     }
+    if not same:
+        _touch(tx)
     if found is None:
         position = newest_position(tx) + 1 if release else None
         tx.execute(table.insert().values(id=article.id, key=article.key, first_seen=now, position=position, **values))
@@ -100,6 +109,22 @@ def save(
     if same:
         return "unchanged"
     return "changed" if news else "rendered"
+
+
+def version(tx: Connection) -> str:
+    """A token that is another whenever an article was added, changed or withdrawn; '' while none was."""
+    return meta.get(tx, _VERSION) or ""
+
+
+def _touch(tx: Connection) -> None:
+    meta.put(tx, _VERSION, secrets.token_hex(8))
+
+
+def seen(tx: Connection, ids: Sequence[str], machine: str) -> None:
+    """Note that ``machine`` has these articles among its sources."""
+    for start in range(0, len(ids), AT_ONCE):
+        some = table.c.id.in_(ids[start : start + AT_ONCE])
+        tx.execute(update(table).where(some).values(seen_by=machine))
 
 
 def _mint(document: str, now: float) -> str:
@@ -183,7 +208,10 @@ def positions(tx: Connection) -> dict[str, int]:
 def withdraw(tx: Connection, ids: Iterable[str], *, now: float) -> int:
     """Stop offering these articles; returns how many were offered until now."""
     offered = update(table).where(table.c.withdrawn.is_(None)).values(withdrawn=now)
-    return sum(tx.execute(offered.where(table.c.id == article_id)).rowcount for article_id in ids)
+    gone = sum(tx.execute(offered.where(table.c.id == article_id)).rowcount for article_id in ids)
+    if gone:
+        _touch(tx)
+    return gone
 
 
 def _offered() -> Select[str]:

@@ -87,6 +87,8 @@ article = Table(
     Column("first_seen", Double, nullable=False),
     Column("saved", Double, nullable=False),
     Column("withdrawn", Double),
+    # The machine that read it last (publisher.pipeline.machine); '' where the database is one machine's own.
+    Column("seen_by", Text, nullable=False, server_default=""),
     Index("ix_article_newest", "published", "id"),
 )
 
