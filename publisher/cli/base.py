@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -35,7 +35,7 @@ def opened(directory: Path, *, members: bool = True) -> Iterator[Site]:
         site.close()
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """To standard output, the same bytes for the same value."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -51,7 +51,7 @@ def status(
                 return
 
 
-def _picture(found: list[EditionStanding], held_up: tuple[Trouble, ...]) -> Any:
+def _picture(found: list[EditionStanding], held_up: tuple[Trouble, ...]) -> Group:
     warnings = [Text(str(one), style="red") for one in held_up]
     if not found:
         hint = Text("No edition yet. masthead publish makes the first when there are articles and subscribers.")

@@ -82,7 +82,7 @@ def _of_files(site: Site) -> Iterator[str]:
     """What releases that kept no source would say of the files as they are now."""
     directory = site.settings.directory
     places = [directory / FILE_NAME]
-    places += [directory / table.options.get("path", "articles") for table in site.settings.sources]
+    places += [directory / str(table.options.get("path", "articles")) for table in site.settings.sources]
     for version in _OF_FILES:
         digest = hashlib.sha256(version.encode())
         for path in places:

@@ -102,7 +102,7 @@ def render_confined(folders: Sequence[Path], names: Sequence[str], values: dict[
     return [str(part) for part in answer]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """JSON-ready; text that is already HTML keeps its mark."""
     if isinstance(value, Markup):
         return {"$html": str(value)}
@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(value: Any) -> Any:
+def _restored(value: object) -> object:
     if isinstance(value, dict):
         if set(value) == {"$html"}:
             return Markup(value["$html"])  # noqa: S704  # marked by our own side of the pipe

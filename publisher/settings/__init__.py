@@ -21,7 +21,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -149,16 +148,19 @@ def _warn_once(line: str) -> None:
     log.warning("%s", line)
 
 
-def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> None:
+def _override(raw: dict[str, object], environment: Mapping[str, str]) -> None:
     for name, text in environment.items():
         table, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-        if not name.startswith(ENVIRONMENT_PREFIX) or not separator or not isinstance(raw.get(table, {}), dict):
+        if not name.startswith(ENVIRONMENT_PREFIX) or not separator:
+            continue
+        keys = raw.setdefault(table, {})
+        if not isinstance(keys, dict):
             continue
         try:
-            value: Any = tomllib.loads(f"value = {text}")["value"]
+            value: object = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text
-        raw.setdefault(table, {})[key] = value
+        keys[key] = value
 
 
 def _one_line(error: ValidationError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -30,7 +30,7 @@ class FamilyTable(Table):
     model_config = ConfigDict(extra="allow")
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """The keys that this table itself does not know."""
         return dict(self.model_extra or {})
 
@@ -38,7 +38,7 @@ class FamilyTable(Table):
 OptionsT = TypeVar("OptionsT", bound=Table)
 
 
-def read_options(options: type[OptionsT], values: Mapping[str, Any], *, where: str, label: str) -> OptionsT:
+def read_options(options: type[OptionsT], values: Mapping[str, object], *, where: str, label: str) -> OptionsT:
     """The options of one member of a family.
 
     :param where: the table as an operator knows it, for the message: ``channels[news].options``.
@@ -65,7 +65,7 @@ def read_options(options: type[OptionsT], values: Mapping[str, Any], *, where: s
 
 def read_options_among(
     options: type[OptionsT],
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     *,
     siblings: Callable[[], Iterable[type[Table]]],
     where: str,
@@ -93,7 +93,7 @@ class Secret(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _not_in_the_clear(cls, value: Any) -> Any:
+    def _not_in_the_clear(cls, value: object) -> object:
         if isinstance(value, str):
             raise PydanticCustomError("secret_in_file", IN_THE_CLEAR)
         return value

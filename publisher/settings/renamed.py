@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 #: Old key → new key, each as ``table.key``; both sides are plain tables.
 RENAMED: dict[str, str] = {
     "websub.allow_addresses": "net.allow_private",
@@ -21,7 +19,7 @@ RENAMED: dict[str, str] = {
 }
 
 
-def rename(raw: dict[str, Any], renamed: dict[str, str] = RENAMED) -> list[str]:
+def rename(raw: dict[str, object], renamed: dict[str, str] = RENAMED) -> list[str]:
     """Move every old key to its new place, in ``raw`` itself; returns a warning line for each.
 
     A new key that is set too wins, and the line says so.
@@ -45,7 +43,7 @@ def rename(raw: dict[str, Any], renamed: dict[str, str] = RENAMED) -> list[str]:
     return warnings
 
 
-def _table(raw: dict[str, Any], path: list[str], *, make: bool = False) -> dict[str, Any] | None:
+def _table(raw: dict[str, object], path: list[str], *, make: bool = False) -> dict[str, object] | None:
     for part in path:
         if make:
             raw.setdefault(part, {})

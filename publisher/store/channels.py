@@ -6,7 +6,7 @@ One holder at a time works on a channel: ``busy_token``, until ``busy_until``.
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Column, Connection, Double, Row, Table, Text, or_, select, update
 
@@ -51,7 +51,7 @@ class ChannelChanges(TypedDict, total=False):
     memory: dict[str, object]
 
 
-def _channel(row: Row[Any]) -> ChannelRow:
+def _channel(row: Row[tuple[object, ...]]) -> ChannelRow:
     values = row._asdict()
     values["memory"] = json.loads(values["memory"])
     return ChannelRow(**values)

@@ -18,9 +18,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, TextClause, bindparam, case, func, literal_column, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TextClause,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.types import Double
 
 from publisher.model import EditionStatus
@@ -150,7 +161,7 @@ def oldest_due(tx: Connection, now: float) -> float | None:
     return oldest
 
 
-def _claimable(now: float) -> tuple[Any, ...]:
+def _claimable(now: float) -> tuple[ColumnElement[bool], ...]:
     in_time = edition.c.not_after.is_(None) | (edition.c.not_after >= now)
     return chunk.c.state == OPEN, chunk.c.due <= now, edition.c.status == EditionStatus.SENDING.value, in_time
 
@@ -158,7 +169,7 @@ def _claimable(now: float) -> tuple[Any, ...]:
 _EDITION_COLUMNS = tuple(edition.c[name] for name in EditionRow.__slots__)
 
 
-def database_clock(tx: Connection, now: float) -> Any:
+def database_clock(tx: Connection, now: float) -> ColumnElement[float]:
     """The present, as leases see it: the database's own clock where it has one for all, else ``now``."""
     if tx.dialect.name == "postgresql":
         return literal_column("extract(epoch from clock_timestamp())::double precision", Double())

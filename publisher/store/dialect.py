@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Table, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Text
 
 
-def insert(tx: Connection, table: Table) -> Any:
+def insert(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that has ``on_conflict_do_nothing`` and ``on_conflict_do_update`` on this database."""
-    return (sqlite if tx.dialect.name == "sqlite" else postgresql).insert(table)
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def alone(tx: Connection, what: str) -> None:
@@ -27,7 +28,7 @@ def alone(tx: Connection, what: str) -> None:
         tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
 
 
-def any_of(tx: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
+def any_of(tx: Connection, column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
     """``column`` is one of ``ids``, however many: one bound value, not thousands."""
     if tx.dialect.name == "postgresql":
         return column == func.any(cast(list(ids), postgresql.ARRAY(BigInteger)))
@@ -53,11 +54,11 @@ class mail_domain(GenericFunction[str]):
 
 
 @compiles(mail_domain, "sqlite")
-def _sqlite_domain(element: Any, compiler: Any, **options: Any) -> str:
+def _sqlite_domain(element: mail_domain, compiler: SQLCompiler, **options: Any) -> str:
     address = compiler.process(element.clauses, **options)
     return f"substr({address}, instr({address}, '@') + 1)"
 
 
 @compiles(mail_domain, "postgresql")
-def _postgresql_domain(element: Any, compiler: Any, **options: Any) -> str:
+def _postgresql_domain(element: mail_domain, compiler: SQLCompiler, **options: Any) -> str:
     return f"split_part({compiler.process(element.clauses, **options)}, '@', 2)"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, literal, select, update
 from sqlalchemy.types import Text
 
 from publisher.model import EditionStatus
@@ -34,7 +34,7 @@ def audience(
     :param variants: subscriber's language → variant.
     :param variant: for the languages that ``variants`` does not name.
     """
-    chosen: Any = literal(variant, Text())
+    chosen: ColumnElement[str] = literal(variant, Text())
     if variants:
         chosen = case(dict(variants), value=subscriber.c.language, else_=literal(variant, Text()))
     return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, tuple_, update
 
@@ -179,7 +179,17 @@ def queued_upto(tx: Connection, chunk_id: int, last: int | None) -> list[int]:
     return list(tx.scalars(query.order_by(delivery.c.id)))
 
 
-def of_row(tx: Connection, delivery_id: int) -> Any:
-    """``state, attempts, doubts, chunk_id`` of one delivery."""
-    columns = (delivery.c.state, delivery.c.attempts, delivery.c.doubts, delivery.c.chunk_id)
-    return tx.execute(select(*columns).where(delivery.c.id == delivery_id)).one_or_none()
+class RowStanding(NamedTuple):
+    """Where one delivery stands."""
+
+    state: int
+    attempts: int
+    doubts: int
+    chunk_id: int
+
+
+def of_row(tx: Connection, delivery_id: int) -> RowStanding | None:
+    """Where one delivery stands; ``None`` when there is none of that id."""
+    columns = (delivery.c[name] for name in RowStanding._fields)
+    row = tx.execute(select(*columns).where(delivery.c.id == delivery_id)).one_or_none()
+    return None if row is None else RowStanding._make(row)

@@ -183,7 +183,7 @@ def _read(tx: Connection, query: Select[Any]) -> list[PostRow]:
     return [_post(row) for row in tx.execute(query)]
 
 
-def _post(row: Row[Any]) -> PostRow:
+def _post(row: Row[tuple[object, ...]]) -> PostRow:
     values = row._asdict()
     values["status"] = PostStatus(values["status"])
     values["content"] = json.loads(values["content"])

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Double, Table, Text, func, literal, update
 
@@ -43,17 +42,14 @@ def reserve(tx: Connection, key: str, count: int, per_second: float, *, now: flo
     """
     length = count / per_second
     here: ColumnElement[float] = literal(now, Double)
-    latest: Any = func.max
-    earliest: Any = func.min
+    ahead = max(MAX_AHEAD_SECONDS, MAX_AHEAD_SENDS / per_second)
     if tx.dialect.name == "postgresql":
         here = func.extract("epoch", func.clock_timestamp()).cast(Double)
-        latest, earliest = func.greatest, func.least
-    bound = here + max(MAX_AHEAD_SECONDS, MAX_AHEAD_SENDS / per_second)
+        start = func.greatest(func.least(rate.c.free_at, here + ahead), here)
+    else:
+        start = func.max(func.min(rate.c.free_at, here + ahead), here)
     statement = (
-        update(rate)
-        .where(rate.c.key == key)
-        .values(free_at=latest(earliest(rate.c.free_at, bound), here) + length)
-        .returning(rate.c.free_at - length - here)
+        update(rate).where(rate.c.key == key).values(free_at=start + length).returning(rate.c.free_at - length - here)
     )
     wait = tx.execute(statement).scalar()
     if wait is None:

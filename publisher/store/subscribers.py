@@ -149,7 +149,9 @@ def _insert(tx: Connection, rows: list[dict[str, object]], digests: Sequence[str
     return len(ids)
 
 
-def subscribe(tx: Connection, subscriber_id: int, digest: str, *, now: float, **wishes: Any) -> None:
+def subscribe(
+    tx: Connection, subscriber_id: int, digest: str, *, now: float, **wishes: str | int | float | None
+) -> None:
     """Make or renew a subscription; ``wishes`` are columns such as ``cadence`` or ``timezone``."""
     start = articles.newest_position(tx)
     statement = insert(tx, subscription).values(

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Double,
     ForeignKey,
@@ -332,7 +333,7 @@ def put_off_announcement(tx: Connection, announcement: Announcement, *, due: flo
 def account(tx: Connection, *, now: float) -> HubAccount:
     """The hub in numbers."""
 
-    def count(table: Table, *where: Any) -> int:
+    def count(table: Table, *where: ColumnElement[bool]) -> int:
         return tx.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
     return HubAccount(
@@ -357,18 +358,18 @@ def _claim(
     return tx.execute(update(table).where(chosen, table.c.due <= now).values(due=until).returning(*table.c)).all()
 
 
-def _same_request(request: SubscriptionRequest) -> Any:
+def _same_request(request: SubscriptionRequest) -> ColumnElement[bool]:
     # The creation instant tells a request from one that took its place meanwhile.
     return (websub_request.c.id == request.id) & (websub_request.c.created == request.created)
 
 
-def _same_delivery(delivery: Delivery) -> Any:
+def _same_delivery(delivery: Delivery) -> ColumnElement[bool]:
     return (websub_delivery.c.subscription_id == delivery.subscription_id) & (
         websub_delivery.c.version == delivery.version
     )
 
 
-def _same_announcement(announcement: Announcement) -> Any:
+def _same_announcement(announcement: Announcement) -> ColumnElement[bool]:
     return (
         (websub_announcement.c.hub == announcement.hub)
         & (websub_announcement.c.topic == announcement.topic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 from publisher.lib.addresses import parse_address
 from publisher.store import (
@@ -19,10 +19,62 @@ from publisher.store import (
     tracking,
 )
 from publisher.subscribers.leaving import leave
+from publisher.subscribers.preferences.kind import Json
 from publisher.subscribers.standing import find_in
 
 
-def export(store: Store, subscriber_id: int, *, now: float) -> dict[str, Any] | None:
+class Subscribed(TypedDict):
+    digest: str
+    active: bool
+    since: str | None
+    ended: str | None
+
+
+class OpenedOrClicked(TypedDict):
+    kind: str
+    link: str | None
+    first: str | None
+    times: int
+
+
+class Recorded(TypedDict):
+    at: str | None
+    what: str
+    detail: str
+
+
+class OpenedFeed(TypedDict):
+    opened: str
+    closed: str | None
+
+
+class SentDigest(TypedDict):
+    digest: str
+    number: int
+    title: str
+    sent: str | None
+
+
+class PersonalData(TypedDict):
+    """Everything held about a subscriber; instants as ISO 8601."""
+
+    address: str
+    name: str
+    status: str
+    origin: str
+    since: str | None
+    confirmed: str | None
+    tracking_allowed: bool
+    suppressed: str | None
+    preferences: dict[str, Json]
+    subscriptions: list[Subscribed]
+    opened_and_clicked: list[OpenedOrClicked]
+    record: list[Recorded]
+    private_feeds: list[OpenedFeed]
+    editions_sent: list[SentDigest]
+
+
+def export(store: Store, subscriber_id: int, *, now: float) -> PersonalData | None:
     """Everything held about a subscriber, as plain values for JSON; ``None`` once they are erased."""
     with store.read() as tx:
         found = find_in(tx, subscriber_id, now)

@@ -19,7 +19,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -188,9 +188,17 @@ class _Worker:
             return "gone"
         return "done" if reply.is_success else "retry"
 
-    async def _talk(self, method: str, url: str, **more: Any) -> httpx.Response | Outcome:
+    async def _talk(
+        self,
+        method: str,
+        url: str,
+        *,
+        data: dict[str, str] | None = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response | Outcome:
         try:
-            return await self._http.request(method, url, **more)
+            return await self._http.request(method, url, data=data, content=content, headers=headers)
         except RefusedAddress as error:
             log.warning("WebSub: %s", error)
             return "refused"

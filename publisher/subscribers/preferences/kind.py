@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from babel import Locale
 
@@ -127,14 +127,14 @@ class Kind(Generic[T]):
     def to_json(self, value: T) -> Json:
         raise NotImplementedError
 
-    def from_json(self, data: Any) -> T:
+    def from_json(self, data: Json) -> T:
         """The inverse of :meth:`to_json`."""
         raise NotImplementedError
 
     def to_column(self, value: T, zone: str) -> Stored:
         raise NotImplementedError
 
-    def from_column(self, stored: Any, zone: str, now: float) -> T:
+    def from_column(self, stored: Stored, zone: str, now: float) -> T:
         """The inverse of :meth:`to_column`.
 
         :param zone: the subscription's time zone.
@@ -158,11 +158,11 @@ class Text(Kind[T]):
     def to_json(self, value: T) -> Json:
         return str(value)
 
-    def from_json(self, data: Any) -> T:
+    def from_json(self, data: Json) -> T:
         return self.parse(str(data))
 
     def to_column(self, value: T, zone: str) -> Stored:
         return str(value)
 
-    def from_column(self, stored: Any, zone: str, now: float) -> T:
-        return self.parse(stored)
+    def from_column(self, stored: Stored, zone: str, now: float) -> T:
+        return self.parse(str(stored))

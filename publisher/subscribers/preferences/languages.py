@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from publisher.lib.languages import is_language_tag
-from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Keeper, Showing, Text, Unusable
+from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Json, Keeper, Showing, Stored, Text, Unusable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +25,10 @@ class Language(Text[str]):
     def parse(self, text: str) -> str:
         return text if is_language_tag(text) else ""
 
-    def from_json(self, data: Any) -> str:
+    def from_json(self, data: Json) -> str:
         return str(data)
 
-    def from_column(self, stored: Any, zone: str, now: float) -> str:
+    def from_column(self, stored: Stored, zone: str, now: float) -> str:
         return str(stored)
 
     def choices(self, name: str, value: str, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:

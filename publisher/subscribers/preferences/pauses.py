@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from publisher.subscribers.preferences.kind import Control, Json, Kind, Stored, Unusable
@@ -38,14 +38,15 @@ class PauseEnd(Kind[date | None]):
     def to_json(self, value: date | None) -> Json:
         return value.isoformat() if value else None
 
-    def from_json(self, data: Any) -> date | None:
-        return date.fromisoformat(data) if data else None
+    def from_json(self, data: Json) -> date | None:
+        return date.fromisoformat(str(data)) if data else None
 
     def to_column(self, value: date | None, zone: str) -> Stored:
         return 0.0 if value is None else datetime(value.year, value.month, value.day, tzinfo=ZoneInfo(zone)).timestamp()
 
-    def from_column(self, stored: Any, zone: str, now: float) -> date | None:
-        return datetime.fromtimestamp(stored, ZoneInfo(zone)).date() if stored > now else None
+    def from_column(self, stored: Stored, zone: str, now: float) -> date | None:
+        until = float(stored)
+        return datetime.fromtimestamp(until, ZoneInfo(zone)).date() if until > now else None
 
     def typed_in(self, value: date | None) -> str:
         return value.isoformat() if value else ""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from publisher.lib.text import one_line
 from publisher.subscribers.preferences.kind import (
@@ -46,14 +46,14 @@ class Topics(Kind[tuple[str, ...]]):
     def to_json(self, value: tuple[str, ...]) -> Json:
         return list(value)
 
-    def from_json(self, data: Any) -> tuple[str, ...]:
-        return tuple(str(name) for name in data)
+    def from_json(self, data: Json) -> tuple[str, ...]:
+        return tuple(data) if isinstance(data, list) else ()
 
     def to_column(self, value: tuple[str, ...], zone: str) -> Stored:
         return json.dumps(value, ensure_ascii=False)
 
-    def from_column(self, stored: Any, zone: str, now: float) -> tuple[str, ...]:
-        return tuple(json.loads(stored))
+    def from_column(self, stored: Stored, zone: str, now: float) -> tuple[str, ...]:
+        return tuple(json.loads(str(stored)))
 
     def choices(self, name: str, value: tuple[str, ...], showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:
         shown = {one.casefold(): one for one in (*value, *getattr(showing.offered, name, ()))}

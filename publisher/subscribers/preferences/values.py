@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from babel.dates import get_day_names
 
@@ -69,13 +69,13 @@ class Number(Kind[int]):
     def to_json(self, value: int) -> Json:
         return value
 
-    def from_json(self, data: Any) -> int:
+    def from_json(self, data: Json) -> int:
         return self.parse(str(data))
 
     def to_column(self, value: int, zone: str) -> Stored:
         return value
 
-    def from_column(self, stored: Any, zone: str, now: float) -> int:
+    def from_column(self, stored: Stored, zone: str, now: float) -> int:
         return int(stored)
 
     def called(self, number: int, showing: Showing) -> str:
@@ -118,13 +118,13 @@ class Flag(Kind[bool]):
     def to_json(self, value: bool) -> Json:
         return value
 
-    def from_json(self, data: Any) -> bool:
+    def from_json(self, data: Json) -> bool:
         return bool(data)
 
     def to_column(self, value: bool, zone: str) -> Stored:
         return value
 
-    def from_column(self, stored: Any, zone: str, now: float) -> bool:
+    def from_column(self, stored: Stored, zone: str, now: float) -> bool:
         return bool(stored)
 
     def choices(self, name: str, value: bool, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:

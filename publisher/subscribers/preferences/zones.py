@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from zoneinfo import available_timezones
 
-from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Showing, Text, Unusable
+from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Json, Showing, Stored, Text, Unusable
 
 REGIONS = (
     "Africa/",
@@ -42,10 +41,10 @@ class Zone(Text[str]):
             return text
         raise Unusable("timezone", "Choose a time zone from the list, such as Europe/Rome.")
 
-    def from_json(self, data: Any) -> str:
+    def from_json(self, data: Json) -> str:
         return str(data)
 
-    def from_column(self, stored: Any, zone: str, now: float) -> str:
+    def from_column(self, stored: Stored, zone: str, now: float) -> str:
         return str(stored)  # a name that the database has dropped meanwhile is shown as it is
 
     def choices(self, name: str, value: str, showing: Showing) -> tuple[Choice | ChoiceGroup, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
 from publisher.rendering.languages import Speech
 from publisher.rendering.words import ENGLISH, Words, locale_of
+from publisher.subscribers.personal_data import PersonalData
 from publisher.subscribers.preferences.kind import Choice, ChoiceGroup, Control, Json, Offered, Showing, Unusable
 from publisher.subscribers.standing import Standing
 from publisher.subscribers.wishes import Wishes, preferences
@@ -106,10 +106,11 @@ def next_line(found: Standing, next_due: float | None, speech: Speech) -> str:
     return speech.say("preferences.next", when=when, zone=found.wishes.timezone.replace("_", " "))
 
 
-def data_groups(data: dict[str, Any], speech: Speech) -> list[dict[str, object]]:
+def data_groups(data: PersonalData, speech: Speech) -> list[dict[str, object]]:
     """What :func:`publisher.subscribers.personal_data.export` gives, as groups of named lines."""
     words = speech.vocabulary.table("data")
-    about = [{"name": words[key], "value": data[key]} for key in ABOUT if data[key]]
+    values: Mapping[str, object] = data
+    about = [{"name": words[key], "value": values[key]} for key in ABOUT if values[key]]
     wishes = [
         {
             "name": words.get(name) or name.replace("_", " ").capitalize(),

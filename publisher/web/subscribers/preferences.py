@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -125,7 +124,7 @@ def data_page(frame: Frame, request: Request) -> Response:
     if data is None:
         return void_link(frame, request)
     action = f"/preferences/{request.path_params['token']}"
-    speech = frame.speech(request, data["preferences"]["language"])
+    speech = frame.speech(request, str(data["preferences"]["language"]))
     groups = data_groups(data, speech)
     values = {"title": speech.say("data.title"), "robots": "noindex", "groups": groups, "action": action}
     return frame.page(request, "web/subscriber_data.html", values, cache=NEVER_KEPT, speech=speech)
@@ -140,7 +139,7 @@ def data_file(frame: Frame, request: Request) -> Response:
     return Response(text, media_type="application/json; charset=utf-8", headers=headers)
 
 
-def _held(frame: Frame, request: Request) -> dict[str, Any] | None:
+def _held(frame: Frame, request: Request) -> personal_data.PersonalData | None:
     who = personal_links.subscriber_behind(frame.site.store, Purpose.PREFERENCES, request.path_params["token"])
     return None if who is None else personal_data.export(frame.site.store, who, now=frame.site.now())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from publisher.settings.base import Table
 
@@ -39,7 +39,9 @@ class BaseMailbox:
     Options: ClassVar[type[Table]] = Table
     listens: ClassVar[bool] = False
 
-    def __init__(self, options: Any, site: Path) -> None:
+    options: Table
+
+    def __init__(self, options: Table, site: Path) -> None:
         self.options = options
         self.site = site
 

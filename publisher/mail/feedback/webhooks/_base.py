@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from publisher.lib.tokens import Keyring
 from publisher.mail.feedback.reports import Report
@@ -43,7 +43,9 @@ class BaseProvider:
 
     Options: ClassVar[type[Table]] = Table
 
-    def __init__(self, options: Any, site: Path, keyring: Keyring, fetch: Fetch) -> None:
+    options: Table
+
+    def __init__(self, options: Table, site: Path, keyring: Keyring, fetch: Fetch) -> None:
         self.options = options
         self.site = site
         self.keyring = keyring

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -67,7 +67,7 @@ def read(body: bytes, *, key: str, now: float) -> list[Report]:
     return [found] if isinstance(event, dict) and (found := _event(event, token)) else []
 
 
-def _event(event: dict[str, Any], token: str) -> Report | None:
+def _event(event: dict[str, object], token: str) -> Report | None:
     kind = EVENTS.get(str(event.get("event")))
     if kind is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -86,7 +86,7 @@ def read(body: bytes, *, signature: str, timestamp: str, key: str, now: float) -
     return [found for one in data[:MAX_REPORTS] if isinstance(one, dict) and (found := _event(one))]
 
 
-def _event(one: dict[str, Any]) -> Report | None:
+def _event(one: dict[str, object]) -> Report | None:
     word = str(one.get("event"))
     kind = EVENTS.get(word)
     if kind is None:

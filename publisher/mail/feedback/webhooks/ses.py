@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
@@ -177,7 +177,7 @@ def _events(text: str, message_id: str, keyring: Keyring) -> list[Report]:
     return found
 
 
-def _cause(details: dict[str, Any], status: str, diagnostic: str) -> Cause:
+def _cause(details: dict[str, object], status: str, diagnostic: str) -> Cause:
     if details.get("bounceType") != "Permanent":
         return Cause.SOFT
     if details.get("bounceSubType") in ("NoEmail", "Suppressed", "OnAccountSuppressionList"):
@@ -185,7 +185,7 @@ def _cause(details: dict[str, Any], status: str, diagnostic: str) -> Cause:
     return cause_of(status, diagnostic)
 
 
-def _own_texts(mail: Any) -> list[str]:
+def _own_texts(mail: object) -> list[str]:
     """Where our own return path may stand in what SES repeats of the message."""
     if not isinstance(mail, dict):
         return []
