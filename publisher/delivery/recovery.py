@@ -29,9 +29,9 @@ from publisher.store.states import Event, State
 
 log = logging.getLogger(__name__)
 
-#: Seconds past its lease after which a chunk of another machine is taken without its journal. A machine that
-#: is restarted within this time recovers its own chunks, to the message.
-FOREIGN_GRACE_SECONDS = 600.0
+#: Seconds past its lease after which a chunk of another machine is taken without its journal; with a tick that is late
+#: still less than 180. A machine that is restarted within this time recovers its own chunks, to the message.
+FOREIGN_GRACE_SECONDS = 150.0
 #: A row at which so many senders died, each while it was composed or alone on its way, is set aside.
 MAX_DEATHS = 3
 

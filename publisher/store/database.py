@@ -25,7 +25,8 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.pool import StaticPool
 
 from publisher.errors import StoreError
-from publisher.store import migrate
+from publisher.store import migrate, postgresql
+from publisher.store.waiting import Waiting
 
 #: An open transaction, as :meth:`Store.begin` and :meth:`Store.read` give it.
 Tx: TypeAlias = Connection
@@ -44,6 +45,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._pid = os.getpid()
+        Waiting(engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -117,7 +119,7 @@ def open_store(url: str, *, upgrade: bool = True) -> Store:
     if parsed.drivername == "sqlite":
         engine = _sqlite(parsed, make=upgrade)
     elif parsed.drivername == "postgresql+psycopg":
-        engine = _postgresql(parsed)
+        engine = postgresql.engine(parsed)
     else:
         raise StoreError(f"the database {parsed.drivername} is not supported; use sqlite or postgresql")
     if not upgrade:
@@ -166,6 +168,7 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
         try:
             with connection.begin():
                 if engine.dialect.name == "postgresql":
+                    postgresql.take_time(connection)
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 yield connection
         finally:
@@ -236,13 +239,6 @@ def _use_wal(engine: Engine) -> None:
         if time.monotonic() > deadline:
             raise StoreError(f"the database {engine.url.database} is held by another program")
         time.sleep(0.05)
-
-
-def _postgresql(url: URL) -> Engine:
-    try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20)
-    except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs psycopg; install it with: pip install 'masthead[postgres]'") from None
 
 
 def _one_line(url: URL, error: BaseException | None) -> str:

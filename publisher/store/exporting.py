@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from publisher.store.database import Store
+from publisher.store.postgresql import take_time
 from publisher.store.tables import preference_columns, subscriber, subscription, suppression
 
 #: Rows that are fetched at a time.
@@ -45,6 +46,7 @@ def subscriptions(store: Store, *, digest: str = "") -> Iterator[Mapping[str, An
     if digest:
         query = query.where(subscription.c.digest == digest)
     with store.read() as tx:
+        take_time(tx)
         for row in tx.execution_options(yield_per=FETCHED_ROWS).execute(query).mappings():
             yield dict(row)
 
@@ -63,5 +65,6 @@ def suppressions(store: Store) -> Iterator[SuppressionRow]:
         .order_by(suppression.c.created, suppression.c.address_hash)
     )
     with store.read() as tx:
+        take_time(tx)
         for row in tx.execution_options(yield_per=FETCHED_ROWS).execute(query):
             yield SuppressionRow(*row)
