@@ -69,7 +69,7 @@ def looks(settings: Settings, resolver: Resolver, clock: Callable[[], float]) ->
         # A large database takes its time to be read through, which is no fault of it.
         Look("database integrity", lambda: machine.look_at_integrity(settings), late=Level.UNKNOWN),
         Look("public address", public_address),
-        Look("web", lambda: [outside.check_web(settings)]),
+        Look("proxies", lambda: [outside.check_web(settings)]),
         *_transport(settings, resolver),
         *mail.looks(settings, resolver),
         *channels.looks(settings, now_utc),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -11,8 +10,10 @@ import httpx
 
 from publisher.errors import MastheadError
 from publisher.lib.findings import Finding, fault, ok, unknown, warning
+from publisher.lib.networks import is_loopback_host
 from publisher.pipeline.doctor.machine import MAX_CLOCK_SECONDS
 from publisher.settings import Settings
+from publisher.settings.reach import is_public_site, proxies_line
 
 NAME = "public address"
 
@@ -23,7 +24,7 @@ def check_public_address(base_url: str, client: httpx.Client, clock: Callable[[]
     :param clock: UTC epoch seconds.
     """
     parts = urlsplit(base_url)
-    if _is_loopback(parts.hostname or ""):
+    if is_loopback_host(parts.netloc):
         todo = "set [publication] base_url to the address that subscribers reach, before anything is sent"
         return [warning(NAME, f"{base_url} is this machine alone", todo)]
     findings = []
@@ -43,9 +44,12 @@ def check_public_address(base_url: str, client: httpx.Client, clock: Callable[[]
 
 
 def check_web(settings: Settings) -> Finding:
-    """How the web process listens."""
-    web, name = settings.web, "web"
-    seen = f"listens on {web.host}:{web.port} for {settings.publication.base_url}"
+    """How the web process listens, and how it understands the proxies before it."""
+    name = "proxies"
+    seen = f"listens on {settings.web.host}:{settings.web.port}; {proxies_line(settings)}"
+    if is_public_site(settings) and not settings.web.trusted_proxies:
+        todo = "name the proxy's address in [web] trusted_proxies; nothing to do where there is none"
+        return warning(name, seen, todo)
     return ok(name, seen)
 
 
@@ -59,10 +63,3 @@ def _clock(answer: httpx.Response, now: float) -> Finding:
         seen = f"ours differs by {now - said:+.0f} s from what {answer.url.host} says"
         return fault("clock", seen, "set the clock by NTP: schedules, leases and signatures depend on it")
     return ok("clock", "agrees with the public address")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

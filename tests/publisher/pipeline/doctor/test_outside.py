@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from publisher.lib.findings import Level
-from publisher.pipeline.doctor.outside import check_public_address
+from publisher.pipeline.doctor.outside import check_public_address, check_web
+from tests import factories
 
 NOW = 1_790_000_000.0
 
@@ -52,3 +53,18 @@ def test_an_address_that_cannot_be_reached_is_a_fault():
 @pytest.mark.parametrize("ahead", [-3600, 60])
 def test_a_clock_that_is_wrong_is_told_by_the_answers_date(ahead):
     assert levels("https://slow.example", ahead=ahead)["clock"] is Level.FAULT
+
+
+@pytest.mark.parametrize(
+    ("base_url", "trusted", "level", "seen"),
+    [
+        ("https://slow.example", ["172.18.0.0/16"], Level.OK, "X-Forwarded-For of 172.18.0.0/16"),
+        ("https://slow.example", [], Level.WARNING, "no proxy is trusted"),
+        ("http://127.0.0.1:8000", [], Level.OK, "no proxy is trusted"),
+    ],
+)
+def test_proxies_are_told_as_they_are_understood(base_url, trusted, level, seen):
+    settings = factories.settings(publication={"base_url": base_url}, web={"trusted_proxies": trusted})
+    found = check_web(settings)
+    assert (found.level, seen in found.seen, "127.0.0.1:8000" in found.seen) == (level, True, True)
+    assert ("trusted_proxies" in found.todo) is (level is Level.WARNING)
