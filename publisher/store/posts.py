@@ -38,7 +38,6 @@ from sqlalchemy import (
 )
 
 from publisher.model import PostStatus
-from publisher.store.channels import channel
 from publisher.store.dialect import insert
 from publisher.store.tables import Id, article, metadata
 
@@ -179,7 +178,7 @@ class PostChanges(TypedDict, total=False):
     edit_attempts: int
 
 
-def _read(tx: Connection, query: Select[Any]) -> list[PostRow]:
+def read_posts(tx: Connection, query: Select[Any]) -> list[PostRow]:
     return [_post(row) for row in tx.execute(query)]
 
 
@@ -191,7 +190,7 @@ def _post(row: Row[tuple[object, ...]]) -> PostRow:
     return PostRow(**values)
 
 
-def _columns(values: Mapping[str, object]) -> dict[str, object]:
+def columns_of(values: Mapping[str, object]) -> dict[str, object]:
     """``values`` as the columns hold them."""
     columns = dict(values)
     if isinstance(status := columns.get("status"), PostStatus):
@@ -224,17 +223,17 @@ def add(tx: Connection, rows: Iterable[NewPost]) -> int:
     """Queue posts; one that is there already stays as it is. Returns how many are new."""
     # An INSERT's row count is not the same thing to every driver; what it returns is.
     statement = insert(tx, post).on_conflict_do_nothing().returning(post.c.id)
-    return sum(tx.execute(statement, _columns(row._asdict())).first() is not None for row in rows)
+    return sum(tx.execute(statement, columns_of(row._asdict())).first() is not None for row in rows)
 
 
 def of_article(tx: Connection, name: str, article_id: str) -> list[PostRow]:
     """The posts of one article on one channel, in the order of a thread."""
     where = (post.c.channel == name, post.c.article_id == article_id)
-    return _read(tx, select(post).where(*where).order_by(post.c.part))
+    return read_posts(tx, select(post).where(*where).order_by(post.c.part))
 
 
 def by_id(tx: Connection, post_id: int) -> PostRow | None:
-    return next(iter(_read(tx, select(post).where(post.c.id == post_id))), None)
+    return next(iter(read_posts(tx, select(post).where(post.c.id == post_id))), None)
 
 
 def newest(tx: Connection, limit: int = 100, *, article_id: str | None = None) -> list[PostRow]:
@@ -242,20 +241,20 @@ def newest(tx: Connection, limit: int = 100, *, article_id: str | None = None) -
     query = select(post).order_by(post.c.created.desc(), post.c.id.desc()).limit(limit)
     if article_id is not None:
         query = query.where(post.c.article_id == article_id)
-    return _read(tx, query)
+    return read_posts(tx, query)
 
 
 def of_status(tx: Connection, status: PostStatus, limit: int = 100) -> list[PostRow]:
     """Posts of one status, the oldest first."""
     query = select(post).where(post.c.status == status).order_by(post.c.created, post.c.id).limit(limit)
-    return _read(tx, query)
+    return read_posts(tx, query)
 
 
 def since(tx: Connection, moment: float) -> list[PostRow]:
     """Posts that were queued, tried or published at or after ``moment``, in the order of channel and article."""
     recent = or_(post.c.created >= moment, post.c.first_sent >= moment, post.c.published >= moment)
     query = select(post).where(recent).order_by(post.c.channel, post.c.article_published, post.c.id)
-    return _read(tx, query)
+    return read_posts(tx, query)
 
 
 def counts(tx: Connection) -> dict[str, dict[str, int]]:
@@ -290,99 +289,9 @@ def drop_withdrawn(tx: Connection) -> int:
     return tx.execute(delete(post).where(post.c.article_id.in_(withdrawn), *never_tried)).rowcount
 
 
-def due_channels(tx: Connection, now: float) -> list[str]:
-    """Names of the channels that have something to do by ``now`` and are neither paused nor told to wait."""
-    query = (
-        select(post.c.channel)
-        .join(channel, channel.c.name == post.c.channel)
-        .where(
-            channel.c.paused.is_(None),
-            or_(channel.c.wait_until.is_(None), channel.c.wait_until <= now),
-            or_(
-                (post.c.status.in_((PostStatus.QUEUED, PostStatus.UNKNOWN))) & (post.c.due <= now),
-                (post.c.status == PostStatus.SENDING) & (channel.c.busy_until <= now),
-                post.c.edit_due <= now,
-            ),
-        )
-        .distinct()
-        .order_by(post.c.channel)
-    )
-    return list(tx.scalars(query))
-
-
-def next_queued(tx: Connection, name: str, now: float) -> PostRow | None:
-    """The next post that may go: the oldest article's, and of a thread the first part that is not out."""
-    before = post.alias("before")
-    waits = (
-        select(before.c.id)
-        .where(
-            before.c.channel == post.c.channel,
-            before.c.article_id == post.c.article_id,
-            before.c.part == post.c.part - 1,
-            before.c.status != PostStatus.PUBLISHED,
-        )
-        .exists()
-    )
-    query = (
-        select(post)
-        .where(post.c.channel == name, post.c.status == PostStatus.QUEUED, post.c.due <= now, ~waits)
-        .order_by(post.c.article_published, post.c.article_id, post.c.part)
-        .limit(1)
-    )
-    return next(iter(_read(tx, query)), None)
-
-
-def next_unknown(tx: Connection, name: str, now: float) -> PostRow | None:
-    where = (post.c.channel == name, post.c.status == PostStatus.UNKNOWN, post.c.due <= now)
-    return next(iter(_read(tx, select(post).where(*where).order_by(post.c.due, post.c.id).limit(1))), None)
-
-
-def next_edit(tx: Connection, name: str, now: float) -> PostRow | None:
-    where = (post.c.channel == name, post.c.status == PostStatus.PUBLISHED, post.c.edit_due <= now)
-    return next(iter(_read(tx, select(post).where(*where).order_by(post.c.edit_due, post.c.id).limit(1))), None)
-
-
-def claim(tx: Connection, post_id: int, token: str, now: float) -> bool:
-    """queued → sending, for whoever is first; committed before anything is sent."""
-    statement = (
-        update(post)
-        .where(post.c.id == post_id, post.c.status == PostStatus.QUEUED)
-        .values(
-            status=PostStatus.SENDING.value,
-            claim=token,
-            attempts=post.c.attempts + 1,
-            first_sent=func.coalesce(post.c.first_sent, now),
-        )
-    )
-    return bool(tx.execute(statement).rowcount)
-
-
-def settle(tx: Connection, post_id: int, token: str | None, **changes: Unpack[PostChanges]) -> bool:
-    """Write down what became of a post; only its claimant may, also when it was meanwhile called unknown."""
-    where = [post.c.id == post_id, post.c.status.in_((PostStatus.SENDING, PostStatus.UNKNOWN))]
-    if token is not None:
-        where.append(post.c.claim == token)
-    return bool(tx.execute(update(post).where(*where).values(_columns(changes))).rowcount)
-
-
 def change(tx: Connection, post_id: int, **changes: Unpack[PostChanges]) -> None:
     """Change columns of a post, whoever holds it."""
-    tx.execute(update(post).where(post.c.id == post_id).values(_columns(changes)))
-
-
-def orphan(tx: Connection, name: str, due: float | None, reason: str) -> int:
-    """sending → unknown, for what a killed process left; only the holder of the channel may do it."""
-    where = (post.c.channel == name, post.c.status == PostStatus.SENDING)
-    return tx.execute(
-        update(post).where(*where).values(status=PostStatus.UNKNOWN.value, due=due, looks=0, reason=reason)
-    ).rowcount
-
-
-def last_sent(tx: Connection, name: str) -> float | None:
-    """When the channel last tried to publish a first part: what the next keeps its distance from."""
-    query = select(func.max(post.c.first_sent)).where(post.c.channel == name, post.c.part == 0)
-    found: float | None = tx.scalar(query)
-    return found
+    tx.execute(update(post).where(post.c.id == post_id).values(columns_of(changes)))
 
 
 def spent(tx: Connection, name: str, since: float) -> int:

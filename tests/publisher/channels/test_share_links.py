@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.channels.share_links import KINDS, check_targets, links_for
+from publisher.channels.share_links import check_targets, links_for
+from publisher.channels.share_links.targets import TARGETS
 from publisher.errors import SettingsError
 from publisher.lib.text import graphemes
 from publisher.model import Article, Image
@@ -44,10 +45,10 @@ def read(link: str) -> dict[str, str]:
 
 
 def test_every_kind_is_tested_here() -> None:
-    assert FIELDS.keys() == KINDS.keys()
+    assert FIELDS.keys() == TARGETS.keys()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TARGETS)
 def test_a_torture_title_and_its_url_read_back_unchanged(kind: str) -> None:
     (link,) = links_for(article(), [kind])
     title_field, url_field = FIELDS[kind]
@@ -58,19 +59,19 @@ def test_a_torture_title_and_its_url_read_back_unchanged(kind: str) -> None:
         assert values[title_field] == TITLE
         assert values[url_field] == URL
     assert "+" not in link.url
-    assert link.label == KINDS[kind]
+    assert link.label == TARGETS[kind].label
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=400))
 def test_any_title_gives_links_whose_url_is_whole(title: str) -> None:
-    for link in links_for(article(title), KINDS):
+    for link in links_for(article(title), TARGETS):
         assert link.url.isascii()
         value = read(link.url)[FIELDS[link.kind][1]]
         assert value.endswith(URL)
 
 
 def test_a_link_without_javascript_leads_only_to_https_or_mail() -> None:
-    assert {urlsplit(link.url).scheme for link in links_for(article(), KINDS)} == {"https", "mailto"}
+    assert {urlsplit(link.url).scheme for link in links_for(article(), TARGETS)} == {"https", "mailto"}
 
 
 def test_the_articles_own_targets_come_before_the_publications() -> None:
@@ -87,7 +88,7 @@ def test_a_publications_unknown_target_is_named() -> None:
 
 def test_long_titles_leave_room_for_the_url() -> None:
     long = article("The very long story of a word " * 30)
-    values = {link.kind: read(link.url) for link in links_for(long, KINDS)}
+    values = {link.kind: read(link.url) for link in links_for(long, TARGETS)}
     assert len(values["x"]["text"]) <= 256
     assert len(values["hackernews"]["t"]) <= 80
     assert len(values["reddit"]["title"]) <= 300
