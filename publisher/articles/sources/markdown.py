@@ -16,8 +16,9 @@ from markdown_it.token import Token
 
 from publisher.articles.documents import Document, Problem
 from publisher.articles.sources._bodies import defaults, summarise
-from publisher.articles.sources._fields import MAX_TITLE, Fields
+from publisher.articles.sources._fields import Fields
 from publisher.articles.sources._files import FileSource
+from publisher.articles.sources._keys import MAX_TITLE
 from publisher.articles.sources._yaml import split
 from publisher.errors import HostileContent, SourceError
 from publisher.lib.sanitise import MAX_BYTES, sanitise_html
