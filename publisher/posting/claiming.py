@@ -16,20 +16,20 @@ from publisher.model import PostStatus
 from publisher.posting import timing
 from publisher.posting.held import HeldChannel
 from publisher.posting.opening import spent_this_month
-from publisher.store import Tx, posts, sending_posts
+from publisher.store import Tx, post_claims, posts
 from publisher.store import channels as channel_rows
 from publisher.store.posts import PostRow
 
 
 def claim_next(tx: Tx, held: HeldChannel, now: float) -> PostRow | None:
     """The next post, claimed; ``None`` when none may go now."""
-    row = sending_posts.next_queued(tx, held.name, now)
+    row = post_claims.next_queued(tx, held.name, now)
     if held.only is not None:
         rows = [found for post_id in sorted(held.only) if (found := posts.by_id(tx, post_id))]
         row = next((found for found in rows if found.status != PostStatus.PUBLISHED), None)
         if row is not None and row.status != PostStatus.QUEUED:
             return None  # the next of a thread waits for the one before
-    if row is None or not (_may_go(tx, held, row) and sending_posts.claim(tx, row.id, held.token, now)):
+    if row is None or not (_may_go(tx, held, row) and post_claims.claim(tx, row.id, held.token, now)):
         return None
     return posts.by_id(tx, row.id)
 
@@ -39,7 +39,7 @@ def _may_go(tx: Tx, held: HeldChannel, row: PostRow) -> bool:
     moment = held.clock()
     at = moment
     if held.only is None and row.part == 0 and row.first_sent is None:
-        last = sending_posts.last_sent(tx, held.name)
+        last = post_claims.last_sent(tx, held.name)
         at = timing.spaced_at(moment, instant(last), held.table.spacing_minutes)
         at = timing.opens_at(at, held.table.windows, held.zone)
         at = max(at, _scheduled_at(tx, held, row, moment))

@@ -24,7 +24,7 @@ from publisher.posting.failures import after_failed_edit, after_failed_look, aft
 from publisher.posting.held import HeldChannel, log
 from publisher.posting.pictures import add_pictures, same_picture
 from publisher.store import channels as channel_rows
-from publisher.store import posts, sending_posts
+from publisher.store import post_claims, posts
 from publisher.store.posts import PostChanges, PostRow
 
 #: A post whose preparation (uploads) has taken longer is put off rather than published near the lease's end.
@@ -70,7 +70,7 @@ def look(held: HeldChannel, row: PostRow) -> bool:
             return True
         changes = after_look(row.looks + 1, channel.looks or 0, held.now())
     with held.store.begin() as tx:
-        sending_posts.settle(tx, row.id, None, **changes)
+        post_claims.settle(tx, row.id, None, **changes)
     held.report.deferred += 1
     return True
 
@@ -101,7 +101,7 @@ def edit(held: HeldChannel, row: PostRow) -> bool:
 
 def _published(held: HeldChannel, row: PostRow, remote: Remote) -> None:
     with held.store.begin() as tx:
-        sending_posts.settle(
+        post_claims.settle(
             tx,
             row.id,
             None,
@@ -130,7 +130,7 @@ def _failed(held: HeldChannel, row: PostRow, error: MastheadError) -> bool:
         case _:
             held.report.deferred += 1
     with held.store.begin() as tx:
-        sending_posts.settle(tx, row.id, held.token, **changes)
+        post_claims.settle(tx, row.id, held.token, **changes)
         if after.wait_until is not None:
             channel_rows.change(tx, held.name, wait_until=after.wait_until, reason=reason)
     if after.alert:

@@ -28,7 +28,7 @@ from publisher.posting.claiming import claim_next
 from publisher.posting.held import Clock, HeldChannel, SendReport
 from publisher.posting.pictures import Fetch
 from publisher.settings import Settings
-from publisher.store import Store, sending_posts
+from publisher.store import Store, post_claims
 from publisher.store import channels as channel_rows
 
 #: How long a channel is held; every claim renews it. Longer than any one post can take.
@@ -49,7 +49,7 @@ def due_channels(store: Store, settings: Settings, now: datetime) -> list[str]:
     """Names of the channels that :func:`send_channel` has something to do for."""
     live = {table.name for table in settings.channels if not table.dry_run}
     with store.read() as tx:
-        return [name for name in sending_posts.due_channels(tx, now.timestamp()) if name in live]
+        return [name for name in post_claims.due_channels(tx, now.timestamp()) if name in live]
 
 
 def send_due(
@@ -134,7 +134,7 @@ def _work(held: HeldChannel) -> None:
         looks, now = held.channel.looks, held.now()
         due = None if looks is None else now + timing.LOOKS_SECONDS[0] if looks else now
         left = "the process ended before it knew whether this was published"
-        held.report.unknown += sending_posts.orphan(tx, held.name, due, left)
+        held.report.unknown += post_claims.orphan(tx, held.name, due, left)
     held.channel.recall(held.memory)
     started = time.monotonic()
     while time.monotonic() - started < PATIENCE_SECONDS and _step(held):
@@ -150,8 +150,8 @@ def _step(held: HeldChannel) -> bool:
         state = channel_rows.get(tx, held.name)
         if state is None or (held.only is None and (state.paused or (state.wait_until or 0) > now)):
             return False
-        unknown = sending_posts.next_unknown(tx, held.name, now)
-        edit = None if unknown else sending_posts.next_edit(tx, held.name, now)
+        unknown = post_claims.next_unknown(tx, held.name, now)
+        edit = None if unknown else post_claims.next_edit(tx, held.name, now)
         row = None if unknown or edit else claim_next(tx, held, now)
     if unknown:
         return one_post.look(held, unknown)

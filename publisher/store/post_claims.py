@@ -5,7 +5,7 @@
     queued ── claim ─→ sending ── settle ─→ published | failed | queued again | unknown
                           └── orphan ─→ unknown    a killed process left it
 
-Only the holder of a channel (:mod:`publisher.store.channels`) calls these.
+But for :func:`due_channels`, they are for the holder of the channel (:mod:`publisher.store.channels`).
 """
 
 from __future__ import annotations

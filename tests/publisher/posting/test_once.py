@@ -12,7 +12,7 @@ from publisher.channels import kinds, load, open_channel
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.store import channels as channel_rows
-from publisher.store import posts
+from publisher.store import post_claims
 from tests.fakes import ALL, FAKES, Fake, FakeSlackWebhook
 from tests.publisher.posting.conftest import article
 
@@ -240,6 +240,6 @@ def test_a_channel_has_one_holder_until_its_lease_ends_and_a_post_one_claimant(s
         assert channel_rows.keep(tx, "x", "one", until=250)
         assert channel_rows.take(tx, "x", "two", now=250, until=300)
         assert not channel_rows.keep(tx, "x", "one", until=400)
-        assert posts.claim(tx, post_id, "two", now=250)
-        assert not posts.claim(tx, post_id, "one", now=250)
-        assert not posts.settle(tx, post_id, "one", status=PostStatus.FAILED.value)
+        assert post_claims.claim(tx, post_id, "two", now=250)
+        assert not post_claims.claim(tx, post_id, "one", now=250)
+        assert not post_claims.settle(tx, post_id, "one", status=PostStatus.FAILED.value)
