@@ -51,10 +51,11 @@ def check(resolver: Resolver, domain: str) -> Finding:
         return fault(name, f"{count.problems[0]} ({said})", "mend the record: receivers treat SPF as broken")
     if count.lookups > MAX_LOOKUPS:
         return fault(name, said, "drop an include, or write the addresses as ip4: and ip6:")
-    if last in ("+", "?"):
-        return warning(name, f"it ends in {last}all: it lets everybody send", "end it in -all or ~all")
-    if last == "" and not _redirects(found[0]):
-        return warning(name, "it does not end in all: it says nothing about others", "end it in -all or ~all")
+    if last == "+":
+        return warning(name, "it ends in +all: it lets everybody send", "end it in -all or ~all")
+    if last == "?" or (not last and not _redirects(found[0])):
+        end = "in ?all" if last else "without all"
+        return warning(name, f"it ends {end}: it says nothing about others", "end it in -all or ~all")
     return ok(name, f"{said}, ends in {last or 'redirect'}{'all' if last else ''}")
 
 

@@ -78,6 +78,48 @@ def test_a_signature_counts_for_the_from_domain(record, domain, level):
 
 
 @pytest.mark.parametrize(
+    ("zone", "domain", "level"),
+    [
+        ("", "a.example", Level.OK),  # the same domain needs no policy
+        ("", "b.a.example", Level.UNKNOWN),
+        # A record of its own further down does not make another organisation of it: the topmost record counts.
+        ('_dmarc.b.a.example. IN TXT "v=DMARC1; p=reject"', "b.a.example", Level.OK),
+        # It says so itself: the organisation begins here.
+        ('_dmarc.b.a.example. IN TXT "v=DMARC1; p=reject; psd=n"', "b.a.example", Level.FAULT),
+        # Below a public suffix every name is an organisation of its own.
+        ('_dmarc.example. IN TXT "v=DMARC1; p=none; psd=y"', "b.example", Level.FAULT),
+    ],
+)
+def test_organisations_are_told_apart_by_the_walk_up_the_tree(zone, domain, level):
+    own = '_dmarc.a.example. IN TXT "v=DMARC1; p=none"\n' if zone else ""
+    assert dmarc.check_alignment(ZoneResolver(own + zone), "DKIM", domain, "a.example").level is level
+
+
+@pytest.mark.parametrize(
+    ("zone", "place", "organisation"),
+    [
+        ('_dmarc.a.example. IN TXT "v=DMARC1; p=none"', "a.example", "a.example"),
+        ('_dmarc.example. IN TXT "v=DMARC1; p=none; psd=y"', "example", "a.example"),
+        (
+            '_dmarc.b.a.example. IN TXT "v=DMARC1; p=none"\n_dmarc.a.example. IN TXT "v=DMARC1; p=reject"',
+            "a.example",
+            "a.example",
+        ),
+        ('_dmarc.c.b.a.example. IN TXT "v=DMARC1; p=none; psd=y"', "c.b.a.example", "c.b.a.example"),
+    ],
+)
+def test_the_policy_is_the_domains_own_or_its_organisations(zone, place, organisation):
+    found = dmarc.policy(ZoneResolver(zone), "c.b.a.example")
+    assert (found.place, found.organisation) == (place, organisation)
+
+
+def test_the_walk_up_a_long_name_is_short():
+    resolver = ZoneResolver("")
+    assert dmarc.policy(resolver, ".".join("abcdefghijklmnopqrstuvwxyz")) is None
+    assert resolver.asked == dmarc.MAX_WALK
+
+
+@pytest.mark.parametrize(
     ("zone", "level", "seen"),
     [
         ("r.example. IN A 198.51.100.7\n7.100.51.198.in-addr.arpa. IN PTR r.example.", Level.OK, "leads back"),

@@ -62,6 +62,7 @@ CASES = [
     ),
     ("+all lets everybody send", 'a.example. IN TXT "v=spf1 +all"', Level.WARNING, "lets everybody send"),
     ("all without a sign is +all", 'a.example. IN TXT "v=spf1 all"', Level.WARNING, "lets everybody send"),
+    ("?all says nothing", 'a.example. IN TXT "v=spf1 ?all"', Level.WARNING, "says nothing"),
     ("no all says nothing", 'a.example. IN TXT "v=spf1 ip4:192.0.2.1"', Level.WARNING, "says nothing"),
     (
         "a redirect takes the place of all",
