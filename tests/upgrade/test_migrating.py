@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -91,6 +93,33 @@ def test_an_upgrade_says_what_it_did_and_a_second_one_has_nothing_to_do(url: str
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == [step.revision for step in waiting]
     again = CliRunner().invoke(app, ["upgrade", "--check", "--site", str(kept.site)])
     assert "up to date" in again.stdout
+
+
+KILLED = """
+import sys, time
+from publisher.pipeline.upgrading import upgrade_database
+from publisher.store import chain
+run = chain.run
+def and_wait(*arguments):
+    run(*arguments)
+    print("migrated, not committed", flush=True)
+    time.sleep(60)
+chain.run = and_wait
+upgrade_database(sys.argv[1])
+"""
+
+
+def test_an_upgrade_that_is_killed_has_done_nothing_and_the_next_does_it_all(url: str) -> None:
+    before, waiting = rows_of(url), pending(url)
+    command = [sys.executable, "-c", KILLED, url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "migrated, not committed\n"
+        process.kill()
+    assert rows_of(url) == before
+    assert pending(url) == waiting
+    assert upgrade_database(url) == waiting
+    assert pending(url) == []
 
 
 def test_a_newer_database_is_refused_and_left_as_it_is(kept: Kept) -> None:
