@@ -24,8 +24,9 @@ from publisher.errors import MastheadError
 from publisher.pipeline import collecting, mailing, planning, scheduling, subscribers
 from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import Site
+from publisher.pipeline.waiting import held_by_restore
 from publisher.store import Store, chunks, meta
-from publisher.websub import fan_out_due
+from publisher.websub import FanOut, fan_out_due
 from worker.celery import EXPIRES_SECONDS
 from worker.runtime import Runtime
 
@@ -40,17 +41,19 @@ FAN_OUT_SECONDS = 30.0
 T = TypeVar("T")
 
 
-def _post_due(site: Site) -> object:
+@held_by_restore(posting.SendReport)
+def _post_due(site: Site) -> posting.SendReport:
     return posting.send_due(site.store, site.settings, fetch=image_fetcher(site), clock=site.now_utc)
 
 
 def _sweep(site: Site) -> object:
-    found = delivery.sweep(site.store, site.settings.journal, time.time)
+    found = mailing.sweep(site)
     _note_tick(site.store)
     return found
 
 
-def _fan_out(site: Site) -> object:
+@held_by_restore(FanOut)
+def _fan_out(site: Site) -> FanOut:
     return fan_out_due(site.store, site.settings, now=site.now, budget_seconds=FAN_OUT_SECONDS)
 
 

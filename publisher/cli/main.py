@@ -65,6 +65,12 @@ def _sources() -> Family:
     return {"sources": sources}
 
 
+def _backups() -> Family:
+    from publisher.cli.backups import backup, restore, restored
+
+    return {command.__name__: command for command in (backup, restore, restored)}
+
+
 #: Every command in the order of ``--help``. A test holds each line to the command's docstring.
 COMMANDS = {
     "init": Entry("Make a site: a commented publication.toml and two sample articles.", _site),
@@ -106,6 +112,14 @@ COMMANDS = {
     "export": Entry("Write all subscribers with what they asked for, or all suppressions.", _subscribers),
     "upgrade": Entry("Bring the database up to date, or say with --check what would be done.", _checkup),
     "dkim": Entry("The key that signs our mail.", _dkim),
+    "backup": Entry(
+        "Write the whole site into one file, also while it sends; feeds are left out, for they are built again.",
+        _backups,
+    ),
+    "restore": Entry(
+        "Make a site of a backup; whatever was unsent is held until a person lets it go (restored).", _backups
+    ),
+    "restored": Entry("List what a restore holds back, or let it go: to be sent, or counted as sent.", _backups),
     "lmtp": Entry("Take bounces and complaints from a mail server by LMTP, in the foreground.", _subscribers),
 }
 

@@ -19,6 +19,7 @@ from publisher.delivery import Settlement
 from publisher.pipeline.operating import EditionStanding, act, find_edition, in_doubt, settle, standings, troubles
 from publisher.pipeline.owning import whereabouts
 from publisher.pipeline.troubles import Trouble
+from publisher.pipeline.waiting import STATE, restored
 
 #: Doubts that are listed, or settled by one command.
 MAX_DOUBTS = 1_000_000
@@ -34,9 +35,13 @@ def status(
 ) -> None:
     """How the editions are getting on: progress, rate, time left, deferrals by domain."""
     with opened(directory, members=False) as site:
+        waits = restored(site)
         if json:
-            print_json([_as_dict(one) for one in standings(site, limit=limit)])
+            state = STATE if waits is not None else ""
+            print_json([{**_as_dict(one), "waits": state} for one in standings(site, limit=limit)])
             return
+        if waits is not None:
+            errors.print(waits.line, style="bold red", markup=False, soft_wrap=True)
         if not watch:
             console.print(_picture(standings(site, limit=limit), troubles(site)))
             if site.settings.database.url:

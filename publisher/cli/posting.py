@@ -14,6 +14,7 @@ from publisher.cli.lazily import new_app
 from publisher.errors import ChannelError, SiteError
 from publisher.model import Article, PostStatus
 from publisher.pipeline.fetching import image_fetcher
+from publisher.pipeline.waiting import refuse_if_restored
 from publisher.posting.by_hand import Decision
 from publisher.settings.channels import ChannelSettings
 from publisher.store import Tx, posts
@@ -50,6 +51,7 @@ def post(
             sys.stdout.buffer.write(made)
             return
         fetch = image_fetcher(site)
+        refuse_if_restored(site)
         done = posting.post_now(site.store, site.settings, found, channel, fetch=fetch, clock=site.now_utc)
     if json:
         print_json({"channel": done.channel, "status": done.status, "url": done.url, "reason": done.reason})

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -24,10 +23,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
 from publisher.errors import SiteError
+from publisher.pipeline.lock import site_lock
 from publisher.settings import Settings
 from publisher.settings.reach import start_lines
 
@@ -71,34 +70,6 @@ class Child:
     @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
-
-
-@contextlib.contextmanager
-def site_lock(state: Path) -> Iterator[None]:
-    """Hold the site for one ``run``.
-
-    :raises SiteError: the state directory is not writable, or another ``run`` holds it.
-    """
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        handle = (state / "run.lock").open("a+", encoding="ascii")
-    except OSError as error:
-        raise SiteError(
-            f"{state} cannot be written: {error.strerror}; make it writable or choose another --site"
-        ) from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.seek(0)
-            holder = handle.read().strip() or "unknown"
-            raise SiteError(
-                f"{state.parent} is already running (process {holder}); stop that one first, or give another --site"
-            ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -22,13 +22,14 @@ from publisher.delivery.control import (
     wait_until_clear,
 )
 from publisher.delivery.drain import Composer, Options, drain
-from publisher.delivery.sweep import sweep
+from publisher.delivery.sweep import Swept, sweep
 
 __all__ = [
     "Composer",
     "Drained",
     "Options",
     "Settlement",
+    "Swept",
     "audit_all",
     "cancel",
     "drain",

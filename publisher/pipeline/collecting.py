@@ -34,6 +34,7 @@ from publisher.pipeline.building import build_feeds
 from publisher.pipeline.owning import Claim
 from publisher.pipeline.saying import unsaid
 from publisher.pipeline.site import Progress, Site, silent
+from publisher.pipeline.waiting import held_by_restore
 from publisher.pipeline.watching import Watched, note, watch
 from publisher.posting import QueueReport
 from publisher.settings import FILE_NAME
@@ -318,6 +319,11 @@ def _missed(paths: list[str]) -> str:
     )
 
 
+def _nothing_queued() -> tuple[QueueReport, list[Problem]]:
+    return QueueReport(), []
+
+
+@held_by_restore(_nothing_queued)
 def _queue_posts(site: Site, offered: list[Article]) -> tuple[QueueReport, list[Problem]]:
     """Queue what is new on each channel, and take back what was withdrawn before it was posted.
 

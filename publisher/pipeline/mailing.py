@@ -28,6 +28,7 @@ from publisher.mail.transport import Outgoing, Transport, never
 from publisher.mail.transports import open_transport
 from publisher.pipeline.site import Site
 from publisher.pipeline.troubles import WatchedTransport
+from publisher.pipeline.waiting import held_by_restore
 from publisher.settings import Settings
 from publisher.store import Store, keys
 from publisher.store import editions as edition_rows
@@ -128,6 +129,7 @@ class _Kept(threading.local):
 _kept = _Kept()
 
 
+@held_by_restore(delivery.Drained)
 def drain(
     site: Site,
     stop: Callable[[], bool] = never,
@@ -156,3 +158,9 @@ def drain(
     finally:
         if transport is None and (not done.more or done.wait or stop()):
             own.close()  # its connections; when there is more to send at once, they are kept
+
+
+@held_by_restore(delivery.Swept)
+def sweep(site: Site) -> delivery.Swept:
+    """One round of housekeeping of the ledger (:mod:`publisher.delivery.sweep`)."""
+    return delivery.sweep(site.store, site.settings.journal, site.clock)

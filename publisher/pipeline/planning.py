@@ -23,6 +23,7 @@ from publisher.digests.composing import compose
 from publisher.errors import MastheadError
 from publisher.model import Article, Cadence, Edition, EditionStatus
 from publisher.pipeline.site import Progress, Site, silent
+from publisher.pipeline.waiting import held_by_restore
 from publisher.settings.digests import DigestSettings
 from publisher.store import Tx, freezing, planning
 from publisher.store import articles as article_rows
@@ -55,6 +56,7 @@ class Planned:
     articles: int
 
 
+@held_by_restore(list[Planned])
 def plan_editions(site: Site, *, fired: Collection[str] | None = None) -> list[Planned]:
     """Plan every digest that has due subscribers.
 
@@ -195,6 +197,7 @@ def _variant_names(planned: Sequence[editions.EditionPlan], language: str) -> li
     return names
 
 
+@held_by_restore(list[int])
 def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
     """Compose and freeze every draft whose time has come; returns the editions that are being sent now."""
     now = site.now()
@@ -204,7 +207,7 @@ def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
     for number, row in enumerate(drafts):
         progress("composing", number, len(drafts))
         try:
-            _compose(site, row.id)
+            compose_variants(site, row.id)
         except MastheadError as error:
             log.error("%s no. %s is not sent yet: %s", row.digest, row.number, error)
             with site.store.begin() as tx:
@@ -218,7 +221,8 @@ def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
     return frozen
 
 
-def _compose(site: Site, edition_id: int) -> None:
+def compose_variants(site: Site, edition_id: int) -> None:
+    """Compose the planned variants of an edition that have no bytes yet."""
     with site.store.read() as tx:
         edition = edition_rows.get(tx, edition_id)
         recipes = edition_rows.uncomposed(tx, edition_id)

@@ -11,17 +11,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from publisher import delivery, posting
+from publisher import posting
 from publisher.articles.documents import Problem
 from publisher.mail.transport import never
 from publisher.model import EditionStatus, PostStatus
 from publisher.pipeline.audience import join_audience
 from publisher.pipeline.collecting import Collected, collect
 from publisher.pipeline.fetching import image_fetcher
-from publisher.pipeline.mailing import drain, transport_of
+from publisher.pipeline.mailing import drain, sweep, transport_of
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.pipeline.troubles import Trouble, standing_troubles
+from publisher.pipeline.waiting import restored
+from publisher.settings import FILE_NAME
 from publisher.store import Tx, deliveries, posts, troubles
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Account
@@ -147,6 +149,10 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
     assert joined is not None
     assert collected is not None
     result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
+    held = restored(site)
+    if held is not None:
+        result.problems.append(Problem(FILE_NAME, None, held.line, refused=True))
+        return result
     with site.store.read() as tx:
         under_way = [row.id for row in edition_rows.listing(tx, statuses=UNDER_WAY)][::-1]
     planned: list[Planned] = []
@@ -212,7 +218,7 @@ def _send(site: Site, editions: list[int], progress: Progress, stop: Callable[[]
             if done.tried:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             if not done.more or time.monotonic() > deadline:
-                delivery.sweep(site.store, site.settings.journal, site.clock)
+                sweep(site)
                 return sent
             if done.wait:
                 time.sleep(min(done.wait, 1.0))

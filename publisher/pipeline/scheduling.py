@@ -14,10 +14,12 @@ from __future__ import annotations
 from publisher.lib.schedules import AtOnce, Cron, WhenReady, parse_rule
 from publisher.pipeline.planning import Planned, plan_editions
 from publisher.pipeline.site import Site
+from publisher.pipeline.waiting import held_by_restore
 from publisher.store import Tx, planning, schedules
 from publisher.store.schedules import Wanted
 
 
+@held_by_restore(list[Planned])
 def plan_due(site: Site) -> list[Planned]:
     """Plan every digest whose time has come; subscribers with a cadence of their own are planned whenever due."""
     now = site.now()

@@ -9,6 +9,7 @@ from publisher.errors import MastheadError
 from publisher.mail.feedback.mailboxes import open_mailbox
 from publisher.pipeline.mailing import transport_of
 from publisher.pipeline.site import Site
+from publisher.pipeline.waiting import held_by_restore
 from publisher.store import limits, meta, notices, private_feeds, reports, signups
 from publisher.subscribers import interchange
 from publisher.subscribers.interchange.columns import BadRow
@@ -23,6 +24,7 @@ _LAST_SWEEP = "readers.swept"
 SWEEP_SECONDS = 3600.0
 
 
+@held_by_restore(int)
 def send_notices(site: Site) -> int:
     """Send the confirmations and welcomes that are due; returns how many left."""
     with site.store.read() as tx:

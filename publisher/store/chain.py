@@ -17,15 +17,15 @@ def scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def run(connection: Connection, at: str | None) -> None:
-    """Run every migration after the revision ``at``.
+def run(connection: Connection, at: str | None, *, to: str = "head") -> None:
+    """Run every migration after the revision ``at``, up to the revision ``to``.
 
     :raises StoreError: the database was made by a newer program.
     """
     config = _config()
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError:
         raise unknown_revision(at) from None
 

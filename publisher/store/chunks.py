@@ -36,6 +36,7 @@ from sqlalchemy.types import Double
 
 from publisher.model import EditionStatus
 from publisher.store.dialect import insert
+from publisher.store.meta import restore_waits
 from publisher.store.states import State
 from publisher.store.tables import chunk, delivery, edition, progress
 
@@ -163,7 +164,8 @@ def oldest_due(tx: Connection, now: float) -> float | None:
 
 def _claimable(now: float) -> tuple[ColumnElement[bool], ...]:
     in_time = edition.c.not_after.is_(None) | (edition.c.not_after >= now)
-    return chunk.c.state == OPEN, chunk.c.due <= now, edition.c.status == EditionStatus.SENDING.value, in_time
+    sending = edition.c.status == EditionStatus.SENDING.value
+    return chunk.c.state == OPEN, chunk.c.due <= now, sending, in_time, ~restore_waits()
 
 
 _EDITION_COLUMNS = tuple(edition.c[name] for name in EditionRow.__slots__)

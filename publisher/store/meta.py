@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Exists, delete, select
 
 from publisher.store.dialect import insert
 from publisher.store.tables import meta
 
 #: Under this name stands when a worker last looked for due work (UTC epoch seconds).
 TICKED = "ticked"
+#: Under this name stands that the database was restored and a person has not let go yet (JSON): nothing may leave.
+RESTORED = "restored"
 
 
 def get(tx: Connection, name: str) -> str | None:
@@ -22,6 +24,16 @@ def put(tx: Connection, name: str, value: str) -> None:
     """Keep ``value`` under ``name``, in place of what was there."""
     statement = insert(tx, meta).values(name=name, value=value)
     tx.execute(statement.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": value}))
+
+
+def forget(tx: Connection, name: str) -> None:
+    """Keep nothing under ``name`` any more."""
+    tx.execute(delete(meta).where(meta.c.name == name))
+
+
+def restore_waits() -> Exists:
+    """A condition: the database was restored, and everything waits for a person."""
+    return select(meta.c.name).where(meta.c.name == RESTORED).exists()
 
 
 def secret_key(tx: Connection, purpose: str) -> bytes:

@@ -19,6 +19,11 @@ def head() -> str:
     return max(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*_*.py"))
 
 
+def knows(revision: str) -> bool:
+    """Whether this program has the migration that leads to ``revision``."""
+    return any((SCRIPTS / "versions").glob(f"{revision}_*.py"))
+
+
 def current(connection: Connection) -> str | None:
     """The revision that the database is at; ``None`` for a new one."""
     if not inspect(connection).has_table(TABLE):

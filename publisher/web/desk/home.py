@@ -23,6 +23,7 @@ from publisher.channels import share_links
 from publisher.model import Article
 from publisher.pipeline.operating import standing
 from publisher.pipeline.troubles import standing_troubles
+from publisher.pipeline.waiting import restored
 from publisher.store import articles as shelf
 from publisher.store import editions, feed_readers, topics, websub
 from publisher.web.desk import outbox, posts
@@ -53,6 +54,7 @@ def home(frame: Frame, request: Request) -> Response:
         "troubles": held_up,
         "robots": "noindex",
         "token": frame.token.value,
+        "waits": restored(frame.site),
         **article_part(frame, request, newest),
         "feeds": feed_part(frame, root),
         "edition": edition_part(frame, root),

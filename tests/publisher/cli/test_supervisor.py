@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.supervisor import bind, site_lock
+from publisher.cli.supervisor import bind
 from publisher.errors import SiteError
+from publisher.pipeline.lock import site_lock
 
 
 def test_a_taken_port_is_named_with_the_way_out():

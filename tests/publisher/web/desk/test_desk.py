@@ -15,6 +15,7 @@ from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing
 from publisher.mail.transports.maildir import MaildirTransport, file_name
 from publisher.model import EditionStatus
+from publisher.pipeline import waiting
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
 from publisher.settings.base import Table
@@ -237,3 +238,12 @@ def test_the_desk_says_why_nothing_leaves(near, store):
     shown = near.get("/").text
     assert "mail does not leave, since 2026-09-21" in shown
     assert "454 4.7.1 &lt;b&gt;Relay access denied" in shown
+
+
+def test_the_desk_says_that_a_restore_waits_for_a_person(near, store):
+    assert "masthead restored" not in near.get("/").text
+    with store.begin() as tx:
+        waiting.mark(tx, waiting.Restored(1_790_000_000.0, 1_790_003_600.0, "0.1.0", {}))
+    shown = near.get("/").text
+    assert "restored from a backup of 2026-09-21 14:13:20 UTC (gap 1:00:00)" in shown
+    assert "masthead restored" in shown
