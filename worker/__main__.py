@@ -24,11 +24,14 @@ from celery.beat import SchedulingError
 from celery.platforms import SecurityWarning
 
 from publisher.errors import MastheadError
+from publisher.mail.feedback import coverage
 from publisher.pipeline.site import Site, open_site
 from publisher.settings import Settings, load_settings
 from worker import tasks
 from worker.celery import make_app
 from worker.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 #: Seconds from the wish to stop to the end.
 GRACE_SECONDS = 10.0
@@ -65,6 +68,8 @@ def run(
     for noisy in ("celery", "kombu", "amqp", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("celery.beat").addFilter(_in_one_line)
+    for line in coverage.gaps(settings):
+        log.warning("%s", line)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -17,7 +17,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from publisher.errors import SettingsError
 from publisher.mail.compiled import CompiledEdition, Envelope
@@ -133,7 +133,7 @@ def envelope(edition: Edition, settings: Settings, digest: DigestSettings, *, ar
         list_id=digest.list_id or f"{digest.name}.{_list_domain(settings)}",
         list_title=title,
         feedback_id=f"{edition.number}:{digest.name}:digest:{sender_id(settings)}",
-        unsubscribe_mailto=f"mailto:{quote(sender.address, safe='@+.-_')}?subject=unsubscribe",
+        unsubscribe_mailto="",
         archive_url=archive_url,
     )
 

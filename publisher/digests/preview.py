@@ -12,7 +12,6 @@ than the mail.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -49,23 +48,21 @@ class Preview:
 
 
 def example_recipient(
-    settings: Settings, *, date: datetime, address: str = "reader@example.org", name: str = "", test: bool = False
+    settings: Settings, *, date: datetime, address: str = "reader@example.org", name: str = ""
 ) -> Recipient:
     """A subscriber whose links lead to the publication's own page and can change nothing.
 
     :param date: aware; becomes the Date header.
-    :param test: marks the subject; the Message-ID is then another one each time.
     """
     page = f"{settings.publication.base_url}/"
     return Recipient(
-        key=f"test {secrets.token_hex(8)}" if test else "preview",
+        key="preview",
         address=address,
         unsubscribe_url=page,
         preferences_url=page,
         web_url=page,
         date=date,
         name=name,
-        test=test,
     )
 
 
@@ -146,18 +143,17 @@ def preview_pictures(shown: Preview, folder: Path, *, offline: bool = False) -> 
 def trial_message(
     edition: Edition,
     settings: Settings,
-    address: str,
+    recipient: Recipient,
     *,
-    date: datetime,
     language: str = "",
     share_links: ShareLinks | None = None,
 ) -> bytes:
-    """The digest for one address, its subject marked as a test; unsigned.
+    """The digest for one recipient; unsigned.
 
     :raises DeliveryError: the address cannot stand in a header.
     """
     composition = compose(edition, settings, language=language, share_links=share_links)
-    return composition.compiled.message(example_recipient(settings, date=date, address=address, test=True))
+    return composition.compiled.message(recipient)
 
 
 def _in_a_frame(html: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from publisher.lib.tokens import Keyring, Purpose, issue
 
+#: Subscriber and edition of a test message: ids begin at 1, so its links are genuine and about nobody.
+NOBODY = 0
 UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"
 WEB_VERSION = "view"

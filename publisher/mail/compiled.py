@@ -34,7 +34,10 @@ _MAX_STORED = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What every message of the edition says in its headers."""
+    """What every message of the edition says in its headers.
+
+    :param unsubscribe_mailto: of editions that an earlier version stored; a recipient has one of its own now.
+    """
 
     edition_key: str
     from_name: str
@@ -124,12 +127,15 @@ class CompiledEdition:
             text = "".join(part if isinstance(part, str) else values[part.name] for part in self.subject)
             subject = headers.unstructured(f"[Test] {text}" if recipient.test else text)
         mailto = recipient.unsubscribe_mailto or self.envelope.unsubscribe_mailto
-        unsubscribe = headers.angle_url(recipient.unsubscribe_url) + b",\r\n " + headers.angle_url(mailto)
+        unsubscribe = headers.angle_url(recipient.unsubscribe_url)
+        if mailto:
+            unsubscribe += b",\r\n " + headers.angle_url(mailto)
         to = headers.header_block((("To", headers.mailbox(recipient.name, recipient.address)),))
         personal = headers.header_block(
             (
                 ("Message-ID", self.message_id(recipient.key).encode("ascii")),
                 ("List-Unsubscribe", unsubscribe),
+                *headers.one_click(recipient.unsubscribe_url),
             )
         )
         return b"".join((self._before, to, _common_block(subject, headers.date(recipient.date)), personal, self._after))
@@ -181,7 +187,6 @@ def _fields(e: Envelope, boundary: str) -> tuple[list[tuple[str, bytes]], list[t
     """The header fields that all messages share: those before To, and those at the end."""
     before = [("From", headers.mailbox(e.from_name, e.from_address))]
     after = [
-        ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
         ("MIME-Version", b"1.0"),
         ("List-Id", _list_id(e)),
         ("Precedence", b"list"),

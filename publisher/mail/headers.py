@@ -115,6 +115,12 @@ def angle_url(url: str) -> bytes:
     return b"<" + url.encode() + b">"
 
 
+def one_click(url: str) -> tuple[tuple[str, bytes], ...]:
+    """The field that offers one-click unsubscribing beside ``url`` in List-Unsubscribe; none where it is not https
+    (RFC 8058 section 3.1)."""
+    return (("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),) if url.startswith("https://") else ()
+
+
 @lru_cache(maxsize=16)  # asked for once for the header and once for the books
 def message_id(edition_key: str, recipient_key: str, domain: str) -> str:
     """The Message-ID, with its angle brackets: the same edition and subscriber always give the same one."""

@@ -48,10 +48,7 @@ def notice_message(
     if reply_to:
         fields.insert(1, ("Reply-To", headers.mailbox("", reply_to)))
     if one_click_url:
-        fields += [
-            ("List-Unsubscribe", headers.angle_url(one_click_url)),
-            ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
-        ]
+        fields += [("List-Unsubscribe", headers.angle_url(one_click_url)), *headers.one_click(one_click_url)]
     mark = b"--" + boundary.encode("ascii")
     parts = [headers.header_block(fields)]
     for subtype, content in ((b"plain", text), (b"html", html)):

@@ -28,8 +28,9 @@ class Recipient:
 
     ``key`` names the subscriber and, with the edition, makes the Message-ID: it never changes between tries and
     is no secret. ``date`` is the aware instant of the **first** try. ``unsubscribe_url`` is the RFC 8058 address:
-    https, opaque, no e-mail address in it. ``unsubscribe_mailto`` is a complete ``mailto:`` URI; empty means the
-    edition's own. ``topics`` are the followed topics, as they are shown; empty means everything.
+    opaque, no e-mail address in it. ``unsubscribe_mailto`` is a complete ``mailto:`` URI; empty means none (or that of
+    an edition stored by an earlier version). ``topics`` are the followed topics, as they are shown; empty means
+    everything.
     ``mark`` is what links that are counted end in (:mod:`publisher.subscribers.tracking`).
     ``test`` marks the subject.
 

@@ -22,7 +22,8 @@ from publisher.digests.composing import signer_for
 from publisher.errors import DeliveryError
 from publisher.lib import links
 from publisher.mail.compiled import CompiledEdition
-from publisher.mail.feedback.verp import bounce_address, unsubscribe_address
+from publisher.mail.feedback.coverage import reads_mail
+from publisher.mail.feedback.verp import bounce_address, unsubscribe_mailto
 from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing, Transport, never
 from publisher.mail.transports import open_transport
@@ -47,6 +48,7 @@ def composer(site: Site) -> delivery.Composer:
     signer = signer_for(settings)
     base_url = settings.publication.base_url
     domain, from_address = settings.mail.return_domain, settings.sender.address
+    reads = reads_mail(settings)
     with store.begin() as tx:
         keyring = keys.keyring(tx)
         declined = tracking_rows.declined(tx) if settings.tracking.on else frozenset()
@@ -72,13 +74,13 @@ def composer(site: Site) -> delivery.Composer:
         variant, topics, web_url = variant_of(edition_id, row.variant)
         # With a domain of our own for returning mail, each message has addresses of its own (VERP).
         bounces = bounce_address(keyring, domain, subscriber_id, edition_id) if domain else ""
-        leave = unsubscribe_address(keyring, domain, subscriber_id, edition_id) if domain else ""
+        leave = unsubscribe_mailto(keyring, domain, from_address, subscriber_id, edition_id) if reads else ""
         recipient = Recipient(
             key=str(subscriber_id),
             address=row.address,
             name=row.name,
             unsubscribe_url=links.unsubscribe_url(base_url, keyring, subscriber_id, edition_id),
-            unsubscribe_mailto=f"mailto:{leave}" if leave else "",
+            unsubscribe_mailto=leave,
             preferences_url=links.preferences_url(base_url, keyring, subscriber_id),
             web_url=web_url,
             date=instant(int(row.first_attempt)),

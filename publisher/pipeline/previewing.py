@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from publisher.digests import planning as editions
 from publisher.digests import preview as previews
-from publisher.digests.composing import digest_named
+from publisher.digests.composing import digest_named, signer_for
 from publisher.digests.preview import Preview
 from publisher.errors import DeliveryError, SiteError
+from publisher.lib import links
 from publisher.lib.addresses import parse_address
+from publisher.lib.links import NOBODY
+from publisher.lib.tokens import Keyring
+from publisher.mail.feedback.coverage import reads_mail
+from publisher.mail.feedback.verp import bounce_address, unsubscribe_mailto
+from publisher.mail.personal import Recipient
 from publisher.mail.transport import Outgoing, Result
 from publisher.model import Article, Edition
 from publisher.pipeline.collecting import peek
@@ -21,6 +28,7 @@ from publisher.settings.digests import DigestSettings
 from publisher.store import articles as article_rows
 from publisher.store import editions as edition_rows
 from publisher.store import planning
+from publisher.subscribers.personal_links import keyring_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +91,46 @@ def preview(site: Site, digest_name: str = "", *, template: str = "", language: 
     return shown, found.fresh
 
 
+def trial_recipient(site: Site, keyring: Keyring, address: str) -> Recipient:
+    """Who a test message is for; its Message-ID is another one each time."""
+    base_url, mail = site.settings.publication.base_url, site.settings.mail
+    leave = unsubscribe_mailto(keyring, mail.return_domain, site.settings.sender.address, NOBODY, NOBODY)
+    return Recipient(
+        key=f"test {secrets.token_hex(8)}",
+        address=address,
+        unsubscribe_url=links.unsubscribe_url(base_url, keyring, NOBODY, NOBODY),
+        unsubscribe_mailto=leave if reads_mail(site.settings) else "",
+        preferences_url=links.preferences_url(base_url, keyring, NOBODY),
+        web_url=links.web_version_url(base_url, keyring, NOBODY, NOBODY),
+        date=site.now_utc(),
+        test=True,
+    )
+
+
 def send_test(
     site: Site, digest_name: str, addresses: Sequence[str], *, language: str = ""
 ) -> list[tuple[str, Result]]:
     """Send the next edition to ``addresses``, its subject marked as a test; the ledger knows nothing of it.
+
+    It is signed, and has the envelope and the headers of a subscriber's message. Its links are genuine and about
+    nobody: they open a page that says so and change nothing.
 
     :raises BadAddress: one of them is no address; nothing was sent.
     :raises DeliveryError: the transport cannot work on this machine.
     """
     people = [parse_address(address).text for address in addresses]
     found = next_edition(site, digest_name)
-    links = share_links_of(found.edition.articles, site)
+    shared = share_links_of(found.edition.articles, site)
+    signer, domain = signer_for(site.settings), site.settings.mail.return_domain
+    keyring = keyring_of(site.store)
+    sender = bounce_address(keyring, domain, NOBODY, NOBODY) if domain else site.settings.sender.address
     outgoing = []
     for number, address in enumerate(people):
-        message = previews.trial_message(
-            found.edition, site.settings, address, date=site.now_utc(), language=language, share_links=links
-        )
+        recipient = trial_recipient(site, keyring, address)
+        message = previews.trial_message(found.edition, site.settings, recipient, language=language, share_links=shared)
         identifier = message.partition(b"\r\nMessage-ID: <")[2].partition(b">")[0].decode("ascii")
-        outgoing.append(Outgoing(number, site.settings.sender.address, address, message, identifier))
+        message = signer.sign(message) if signer else message
+        outgoing.append(Outgoing(number, sender, address, message, identifier))
     transport = transport_of(site)
     try:
         results = {one.delivery: result for one, result in transport.deliver(outgoing, intent=lambda _: None)}

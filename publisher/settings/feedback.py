@@ -14,6 +14,11 @@ class FeedbackSettings(FamilyTable):
         default="off",
         description="Where reports are read from: a file name of publisher/mail/feedback/mailboxes, or off.",
     )
+    complaints_to: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses of yours that feedback loops were registered with and nobody else knows; only a "
+        "complaint (ARF) that comes to one of them suppresses.",
+    )
     warn_complaints: float = Field(
         default=0.001, gt=0, lt=1, description="Complaints ÷ delivered of an edition at which the desk warns."
     )

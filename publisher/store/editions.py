@@ -105,6 +105,11 @@ def get(tx: Connection, edition_id: int) -> Edition | None:
     return None if row is None else _edition(tx, ListedEdition._make(row))
 
 
+def digest_of(tx: Connection, edition_id: int) -> str | None:
+    """The digest of an edition; ``None`` where there is no such edition."""
+    return tx.scalar(select(edition.c.digest).where(edition.c.id == edition_id)) if edition_id else None
+
+
 def by_number(tx: Connection, digest: str, number: int) -> Edition | None:
     """The edition of ``digest`` that bears ``number``, with its articles."""
     row = tx.execute(select(*_LISTED).where(edition.c.digest == digest, edition.c.number == number)).one_or_none()

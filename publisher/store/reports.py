@@ -51,6 +51,11 @@ seen_event = Table(
 )
 
 
+#: Behind a source's name: what it signed in an event's place, good for one event and for a few minutes.
+SIGNATURES = ":signature"
+SIGNATURES_KEPT_SECONDS = 3600.0
+
+
 def first_time(tx: Connection, source: str, event_id: str, *, now: float) -> bool:
     """Remember an event's id; ``False`` when it was there already."""
     statement = insert(tx, seen_event).values(source=source, event_id=event_id, at=now)
@@ -104,6 +109,8 @@ def complaints(tx: Connection, edition_id: int) -> int:
 
 def sweep(tx: Connection, *, now: float, days: float = 400.0) -> int:
     """Forget what is too old to matter."""
+    spent = (seen_event.c.source.like(f"%{SIGNATURES}"), seen_event.c.at < now - SIGNATURES_KEPT_SECONDS)
+    tx.execute(delete(seen_event).where(*spent))
     gone = tx.execute(delete(report).where(report.c.at < now - days * 86_400)).rowcount
     return gone + tx.execute(delete(seen_event).where(seen_event.c.at < now - 30 * 86_400)).rowcount
 

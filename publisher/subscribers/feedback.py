@@ -11,7 +11,9 @@ dead              suppressed at once when a provider says so of its own attempt,
 soft              suppressed after 4 editions over at least 14 days, within 60
 ours              nobody's address is to blame: kept for the desk, never suppresses
 complaint         suppressed at once, for everything, for good
-unsubscribe       all subscriptions end
+doubtful          a complaint that came by no way which only feedback loops know: all subscriptions end, as the link
+                  in the message could end them; it is kept, suppresses nobody and is not in an edition's rate
+unsubscribe       by mail the subscription to the digest it names ends, else all end
 ================= =====================================================================================
 """
 
@@ -27,7 +29,7 @@ from publisher.lib.addresses import parse_address
 from publisher.mail.feedback import Kind, Report
 from publisher.mail.transport import Cause
 from publisher.settings import Settings
-from publisher.store import Store, Tx, deliveries, reports, states, subscribers
+from publisher.store import Store, Tx, deliveries, editions, reports, states, subscribers
 from publisher.subscribers import leaving
 from publisher.subscribers.complaints import complaint_rate
 
@@ -64,23 +66,40 @@ def record(store: Store, settings: Settings, report: Report, *, now: float) -> E
 
     When it returns, no message starts any more to someone who was suppressed or unsubscribed by it.
     """
-    if report.kind is Kind.DELIVERED:
+    if report.kind is Kind.DELIVERED and not report.signature:
         return Effect.IGNORED
     with store.begin() as tx:
+        if report.signature and not _spend(tx, report, now):
+            return Effect.IGNORED
+        if report.kind in (Kind.DELIVERED, Kind.NOTHING):
+            return Effect.IGNORED
         if report.event_id and not reports.first_time(tx, report.source, report.event_id, now=now):
             return Effect.IGNORED
         who = _subscriber(tx, report)
         if report.kind is Kind.UNSUBSCRIBE:
             effect = Effect.UNSUBSCRIBED if who else Effect.IGNORED
+            digest = editions.digest_of(tx, report.edition_id)  # the list that it names; none: all
         else:
             effect = _count(tx, report, who, now)
+            digest = None
     if who and effect is Effect.UNSUBSCRIBED:
-        leaving.leave(store, who, now=now, how="mail" if report.by_mail else "provider", wait=wait_until_clear)
+        how = "complaint" if report.kind is Kind.DOUBTFUL else "mail" if report.by_mail else "provider"
+        leaving.leave(store, who, now=now, how=how, digest=digest, wait=wait_until_clear)
     elif who and effect is Effect.SUPPRESSED:
         wait_until_clear(store, who)
     if report.kind is Kind.COMPLAINT and report.edition_id:
         _watch_complaints(store, settings, report.edition_id)
     return effect
+
+
+def _spend(tx: Tx, report: Report, now: float) -> bool:
+    """Whether this signature comes for the first time."""
+    fresh = reports.first_time(tx, f"{report.source}{reports.SIGNATURES}", report.signature, now=now)
+    if not fresh:
+        log.warning(
+            "%s: a signature came a second time, with event %s; nothing was done", report.source, report.event_id
+        )
+    return fresh
 
 
 def _subscriber(tx: Tx, report: Report) -> int:
@@ -108,6 +127,8 @@ def _count(tx: Tx, report: Report, who: int, now: float) -> Effect:
         detail=report.detail,
     )
     added = reports.add(tx, new)
+    if report.kind is Kind.DOUBTFUL:
+        return Effect.UNSUBSCRIBED
     _mark_delivery(tx, edition_id, who, report, now)
     if report.kind is Kind.COMPLAINT:
         return _suppress(tx, who, "complained", report, now)

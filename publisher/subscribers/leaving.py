@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from publisher.store import Store, consent, subscribers
+from publisher.store import Store, consent, editions, subscribers
 from publisher.store.subscribers import SubscriberStatus
 from publisher.subscribers.standing import change, find
 from publisher.subscribers.wishes import topic_names
@@ -33,6 +33,22 @@ def leave(
     if wait is not None:
         wait(store, subscriber_id)
     return ended > 0
+
+
+def leave_list(
+    store: Store,
+    subscriber_id: int,
+    edition_id: int,
+    *,
+    now: float,
+    how: str,
+    wait: Callable[[Store, int], object] | None = None,
+) -> bool:
+    """End the digest that an edition is of, which is the list that its List-Unsubscribe names (RFC 8058); where no
+    edition is named, all."""
+    with store.read() as tx:
+        digest = editions.digest_of(tx, edition_id)
+    return leave(store, subscriber_id, now=now, how=how, digest=digest, wait=wait)
 
 
 def leave_topics(

@@ -21,7 +21,8 @@ from publisher.subscribers.feedback import Effect, record
 
 def take_mail(store: Store, settings: Settings, raw: bytes, *, now: float, envelope_to: Sequence[str] = ()) -> Effect:
     """Handle one message that came in."""
-    report = read_mail(raw, personal_links.keyring_of(store), envelope_to)
+    keyring = personal_links.keyring_of(store)
+    report = read_mail(raw, keyring, envelope_to, complaints_to=settings.feedback.complaints_to)
     return Effect.IGNORED if report is None else record(store, settings, report, now=now)
 
 

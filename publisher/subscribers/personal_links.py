@@ -33,3 +33,9 @@ def subscriber_behind(store: Store, purpose: Purpose, token: str) -> int | None:
     """The subscriber's id in a preferences or unsubscribe link; ``None`` when it is not genuine."""
     numbers = read(keyring_of(store), purpose, token, 2 if purpose is Purpose.UNSUBSCRIBE else 1)
     return None if numbers is None else numbers[0]
+
+
+def edition_behind(store: Store, token: str) -> int:
+    """The edition whose message an unsubscribe link stood in; 0 where it names none, or is not genuine."""
+    numbers = read(keyring_of(store), Purpose.UNSUBSCRIBE, token, 2)
+    return 0 if numbers is None else numbers[1]

@@ -2,10 +2,15 @@
 
 The questions in their order, one function each:
 
-1. Was it sent to one of our return paths? ``u+…`` unsubscribes; ``b+…`` may be a bounce.
-2. Is it a feedback report (ARF, RFC 5965)? Then the message it brings back must hold one of our MACs.
-3. Is it a delivery status (DSN, RFC 3464)? Its first failed recipient is ours: each message has only one.
-4. Is it a bounce in free words, from a null sender? Only an enhanced status in its first lines counts.
+1. Was it sent to one of our return paths? ``u+…`` unsubscribes; ``b+…`` may be a bounce. Without a domain for return
+   paths, the subject that the ``mailto:`` in List-Unsubscribe asks for unsubscribes by the token in it.
+2. Is it a feedback report (ARF, RFC 5965)? Then the message it brings back must hold one of our MACs. Whoever was
+   forwarded a digest has these too: only a report to an address of ``complaints_to`` is a complaint, every other is
+   doubtful and does no more than the link in the digest could.
+3. Is it a delivery status (DSN, RFC 3464)? Its first failed recipient is ours: each message has only one. It proves
+   itself by the return path it came to, or by the token in the List-Unsubscribe of the headers it brings back.
+4. Is it a bounce in free words, from a null sender? Only an enhanced status in its first lines counts; the proof is
+   the same.
 
 A message is read up to :data:`MAX_OCTETS` and :data:`MAX_PARTS`; reports put what matters first.
 """
@@ -13,7 +18,7 @@ A message is read up to :data:`MAX_OCTETS` and :data:`MAX_PARTS`; reports put wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
@@ -29,14 +34,30 @@ _RECIPIENT_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelop
 _OUR_LINK = re.compile(r"/unsubscribe/([A-Za-z0-9_-]{24,100})")
 #: Feedback-Type values that mean "the subscriber does not want this" (RFC 5965 §7.3, RFC 6430 for opt-out).
 _COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
+_ASKED = re.compile(r"unsubscribe[:.]?([A-Za-z0-9_-]{24,100})", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s<>;:,\"]{1,64}@[^\s<>;:,\"]{1,255}")
+#: Media types of a message that is brought back, or of its headers.
+_ORIGINALS = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822-header"}
+)
+#: List-Unsubscribe in a message that was copied into the text of a bounce; its folded lines may be indented or quoted.
+_LISTED = re.compile(r"^[> \t]{0,8}List-Unsubscribe:([^\n]{0,2000}(?:\n[> \t]+[^\n]{0,2000}){0,6})", re.I | re.M)
 _COMMENT = re.compile(r"\(.*")
 _NULL_SENDER = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 
 
-def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), source: str = MAIL) -> Report | None:
+def read_mail(
+    raw: bytes,
+    keyring: Keyring,
+    envelope_to: Iterable[str] = (),
+    source: str = MAIL,
+    *,
+    complaints_to: Collection[str] = (),
+) -> Report | None:
     """What this message reports about one of our subscribers; ``None`` for everything else. Never raises.
 
     :param envelope_to: recipients of the envelope, where the mailbox knows them (LMTP does).
+    :param complaints_to: addresses that only feedback loops were told of.
     """
     message = _parse(raw)
     if message is None:
@@ -46,23 +67,26 @@ def read_mail(raw: bytes, keyring: Keyring, envelope_to: Iterable[str] = (), sou
     to = verp.find(keyring, recipients)
     if to is not None and to.purpose is Purpose.MAIL_UNSUBSCRIBE:
         return Report(Kind.UNSUBSCRIBE, source, to.subscriber_id, to.edition_id)
+    asked = _asked_by_subject(headers, keyring)
+    if asked is not None:
+        return Report(Kind.UNSUBSCRIBE, source, *asked)
     parts = list(_parts(message))
-    complaint = _complaint(parts, keyring, source)
+    complaint = _complaint(parts, keyring, source, known=_is_to(recipients, complaints_to))
     if complaint is not None:
         return complaint
-    if to is None:
-        return None
     fields = _delivery_status(parts)
     if fields is None:
         fields = _in_words(headers, parts)
     if fields is None:
         return None
+    about = (to.subscriber_id, to.edition_id) if to is not None else _brought_back(parts, keyring)
+    if about is None:
+        return None
     status, diagnostic = fields
     return Report(
         Kind.BOUNCE,
         source,
-        to.subscriber_id,
-        to.edition_id,
+        *about,
         cause=cause_of(status, diagnostic),
         status=status,
         detail=masked(diagnostic),
@@ -170,13 +194,44 @@ def _in_words(headers: dict[str, list[str]], parts: list[tuple[str, Message]]) -
     return None
 
 
-def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) -> Report | None:
+def _asked_by_subject(headers: dict[str, list[str]], keyring: Keyring) -> tuple[int, int] | None:
+    """Whom the subject of our ``mailto:`` in List-Unsubscribe names, and in which edition it stood."""
+    for subject in headers.get("subject", ()):
+        for found in _ASKED.finditer("".join(subject.split())):
+            numbers = read(keyring, Purpose.MAIL_UNSUBSCRIBE, found[1], 2)
+            if numbers is not None:
+                return numbers[0], numbers[1]
+    return None
+
+
+def _is_to(recipients: Iterable[str], addresses: Collection[str]) -> bool:
+    wanted = {address.casefold() for address in addresses}
+    return any(found[0].casefold() in wanted for text in recipients for found in _ADDRESS.finditer(text[:8000]))
+
+
+def _brought_back(parts: list[tuple[str, Message]], keyring: Keyring) -> tuple[int, int] | None:
+    """Subscriber and edition of the message of ours whose headers a bounce brings back, as a part or in its text."""
+    for media_type, part in parts[1:]:
+        if media_type in _ORIGINALS and (original := _original(part)) is not None:
+            about = _identify(_headers(original), keyring)
+            if about is not None:
+                return about
+    for media_type, part in parts:
+        if media_type == "text/plain":
+            for found in _LISTED.finditer(_text(part)):
+                about = _identify({"list-unsubscribe": [found[1]]}, keyring)
+                if about is not None:
+                    return about
+    return None
+
+
+def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str, *, known: bool) -> Report | None:
     report: dict[str, str] | None = None
     for media_type, part in parts:
         if media_type == "message/feedback-report":
             for group in _fields(part):
                 report = {**(report or {}), **group}
-        elif report is not None and media_type in ("message/rfc822", "text/rfc822-headers", "message/global"):
+        elif report is not None and media_type in _ORIGINALS:
             original = _original(part)
             if original is None:
                 continue
@@ -187,7 +242,8 @@ def _complaint(parts: list[tuple[str, Message]], keyring: Keyring, source: str) 
             if about is None:
                 return None
             agent = report.get("user-agent", "")
-            return Report(Kind.COMPLAINT, source, about[0], about[1], detail=masked(f"{kind}, reported by {agent}"))
+            judged = Kind.COMPLAINT if known else Kind.DOUBTFUL
+            return Report(judged, source, about[0], about[1], detail=masked(f"{kind}, reported by {agent}"))
     return None
 
 

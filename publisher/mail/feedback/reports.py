@@ -21,8 +21,10 @@ MAIL = "mail"
 class Kind(StrEnum):
     BOUNCE = "bounce"  # RFC 3464: it was not delivered, or not yet
     COMPLAINT = "complaint"  # RFC 5965: the subscriber called it spam
+    DOUBTFUL = "doubtful"  # a complaint that proves no more than that its sender had the message
     UNSUBSCRIBE = "unsubscribe"  # by mail, RFC 2369, or at the provider
     DELIVERED = "delivered"
+    NOTHING = "nothing"  # genuine, and about nothing that we count
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Report:
     :param status: enhanced status code (RFC 3463), empty where none was given.
     :param detail: the report's own words, one line, addresses masked.
     :param event_id: unique at its ``source``; empty where the source gives none.
+    :param signature: what is signed in the event's place, and so is good for one event; empty where all is signed.
     :param at: when it happened, UTC epoch seconds; 0 where not told.
     """
 
@@ -47,6 +50,7 @@ class Report:
     status: str = ""
     detail: str = ""
     event_id: str = ""
+    signature: str = ""
     at: float = 0.0
 
     @property

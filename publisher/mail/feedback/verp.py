@@ -4,6 +4,7 @@
 
     b+<subscriber>.<edition>.<mac>@domain     envelope sender of a digest: bounces come to it
     u+<subscriber>.<edition>.<mac>@domain     in List-Unsubscribe: mail to it unsubscribes
+    mailto:sender?subject=unsubscribe <token> … the same, without a domain for returning mail
 
 The numbers and the MAC (104 bits of HMAC-SHA256) are in lower-case hexadecimal, because some systems change the
 case of a local part. It has at most 62 octets of the 64 it may have. Nobody who has not seen the message can make
@@ -15,8 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from publisher.lib.tokens import Keyring, Purpose
+from publisher.lib.tokens import Keyring, Purpose, issue
 
 _MAC_OCTETS = 13
 _LOCAL = re.compile(r"(?<![a-z0-9])([bu])\+([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([0-9a-f]{26})(?![0-9a-z])")
@@ -40,6 +42,15 @@ def bounce_address(keyring: Keyring, domain: str, subscriber_id: int, edition_id
 def unsubscribe_address(keyring: Keyring, domain: str, subscriber_id: int, edition_id: int) -> str:
     """The address of the ``mailto:`` in List-Unsubscribe (RFC 2369)."""
     return f"{_local(keyring, 'u', subscriber_id, edition_id)}@{domain}"
+
+
+def unsubscribe_mailto(keyring: Keyring, domain: str, address: str, subscriber_id: int, edition_id: int) -> str:
+    """The ``mailto:`` of List-Unsubscribe: to an address of its own at ``domain``, else to ``address`` with a subject
+    that says, and proves, who asks."""
+    if domain:
+        return f"mailto:{unsubscribe_address(keyring, domain, subscriber_id, edition_id)}"
+    token = issue(keyring, Purpose.MAIL_UNSUBSCRIBE, subscriber_id, edition_id)
+    return f"mailto:{quote(address, safe='@+.-_')}?subject=unsubscribe%20{token}"
 
 
 def find(keyring: Keyring, texts: Iterable[str]) -> ReturnPath | None:

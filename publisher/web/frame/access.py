@@ -3,7 +3,8 @@
 ::
 
     ANYBODY    everybody
-    by_token   whoever holds a genuine link: its token is checked before the handler runs
+    by_token   whoever holds a genuine link: its token is checked before the handler runs; a link of a test message
+               opens a page that says so, and its handler never runs
     DESK       the operator; for everybody else the address does not exist
     METRICS    the operator, and a monitoring that sends the bearer token of the settings; for others as DESK
     PROVIDER   a mail provider: its handler checks the signature over the body (:mod:`publisher.web.feedback`)
@@ -23,11 +24,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from publisher.lib import tokens
+from publisher.lib import links, tokens
 from publisher.lib.tokens import Purpose
 from publisher.subscribers.personal_links import keyring_of
 from publisher.web.frame.frame import NEVER_KEPT, Frame
-from publisher.web.frame.problems import void_link
+from publisher.web.frame.problems import test_link, void_link
 from publisher.web.frame.security import same_origin
 
 #: Returns the response for those who may not, ``None`` for those who may; given the form of a form post.
@@ -69,7 +70,9 @@ def _not_genuine(
     purpose: Purpose, numbers: int, frame: Frame, request: Request, form: FormData | None
 ) -> Response | None:
     read = tokens.read(keyring_of(frame.site.store), purpose, request.path_params["token"], numbers)
-    return void_link(frame, request) if read is None else None
+    if read is None:
+        return void_link(frame, request)
+    return test_link(frame, request) if read[0] == links.NOBODY else None
 
 
 def _nobody(frame: Frame, request: Request, form: FormData | None) -> Response | None:

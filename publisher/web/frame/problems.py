@@ -56,6 +56,23 @@ def void_link(frame: Frame, request: Request) -> Response:
     return problem(frame, request, 404, what=what, todo=todo, speech=speech)
 
 
+def test_link(frame: Frame, request: Request) -> Response:
+    """A link of a test message: it is genuine, about nobody, and whatever is asked of it changes nothing."""
+    speech = frame.speech(request)
+    heading = speech.say("test_link.title")
+    values = {
+        "title": heading,
+        "robots": "noindex",
+        "heading": heading,
+        "lines": [speech.say("test_link.lead")],
+        "action": "",
+        "choices": [],
+        "buttons": [],
+        "link": None,
+    }
+    return frame.page(request, "web/ask.html", values, cache=NEVER_KEPT, speech=speech)
+
+
 def handlers(frame: Frame) -> dict[int | type[Exception], Callable[[Request, Exception], Response]]:
     """What Starlette calls for an :class:`HTTPException` and for anything unforeseen."""
 

@@ -1,7 +1,8 @@
 """Leaving: ``GET /unsubscribe/{token}`` asks, ``POST`` does it.
 
 RFC 8058's one click needs no cookie, asks nothing and redirects nowhere; both encodings of a form come in, and a
-second time gives the same response as the first. Once it is given, no message starts any more.
+second time gives the same response as the first. Once it is given, no message of that digest starts any more. It ends
+the digest whose message it stood in; the page that the link opens offers all.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def leave(frame: Frame, request: Request, form: FormData) -> Response:
         return void_link(frame, request)
     now = frame.site.now()
     if "List-Unsubscribe" in form:  # RFC 8058 §3.2: no cookie, no question, no redirect
-        leaving.leave(frame.site.store, who, now=now, how="one-click", wait=wait_until_clear)
+        edition = personal_links.edition_behind(frame.site.store, request.path_params["token"])
+        leaving.leave_list(frame.site.store, who, edition, now=now, how="one-click", wait=wait_until_clear)
         return Response(
             "Unsubscribed.\n", media_type="text/plain; charset=utf-8", headers={"cache-control": NEVER_KEPT}
         )

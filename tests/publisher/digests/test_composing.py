@@ -39,7 +39,8 @@ def test_a_message_is_multipart_alternative_with_text_first(composition):
 
 
 def test_the_headers_are_the_bulk_senders_rules(composition):
-    message = parsed(composition.compiled.message(example.recipient()))
+    mailto = "mailto:u@bounce.example"
+    message = parsed(composition.compiled.message(example.recipient(unsubscribe_mailto=mailto)))
     assert len(set(message.keys())) == len(message.keys())
     assert message["List-Id"] == "The Slow Post <digest.slow.example>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -49,6 +50,17 @@ def test_the_headers_are_the_bulk_senders_rules(composition):
     assert re.fullmatch(r"12:digest:digest:[A-Za-z0-9]{5,15}", message["Feedback-ID"])
     assert message["Date"] == "Mon, 23 Nov 2026 09:00:00 +0000"
     assert "ada" not in message["Message-ID"]
+
+
+def test_what_is_not_offered_is_not_advertised(composition):
+    """No address that nobody reads (RFC 2369), and one click only over https (RFC 8058 section 3.1)."""
+    message = parsed(composition.compiled.message(example.recipient()))
+    assert "mailto:" not in message["List-Unsubscribe"]
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain = example.recipient(unsubscribe_url=f"http://slow.example/u/{example.TOKEN}")
+    message = parsed(composition.compiled.message(plain))
+    assert message["List-Unsubscribe"] == f"<http://slow.example/u/{example.TOKEN}>"
+    assert "List-Unsubscribe-Post" not in message
 
 
 def test_a_message_sent_again_after_a_restart_is_the_same_bytes(composition):

@@ -78,13 +78,14 @@ def test_a_template_can_be_looked_at_without_choosing_it():
 
 def test_a_trial_is_marked_and_has_a_message_id_of_its_own():
     first, second = (
-        trial_message(example.edition(), example.settings(), "me@slow.example", date=example.DAY) for _ in range(2)
+        trial_message(example.edition(), example.settings(), example.recipient(key=key, test=True))
+        for key in ("test 1", "test 2")
     )
     assert b"Subject: [Test] " in first
     ids = [re.search(rb"Message-ID: (\S+)", message).group(1) for message in (first, second)]
     assert ids[0] != ids[1]
     with pytest.raises(DeliveryError):
-        trial_message(example.edition(), example.settings(), "me@slow.example, you@slow.example", date=example.DAY)
+        trial_message(example.edition(), example.settings(), example.recipient(address="me@a.example, you@a.example"))
 
 
 def test_a_scheme_is_chosen_whatever_the_browser_prefers(shown):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import mailbox
+import re
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from publisher.errors import BadAddress, SiteError
+from publisher.lib.tokens import Purpose, read
+from publisher.mail.feedback import read_mail, verp
 from publisher.pipeline import previewing
 from publisher.pipeline.publishing import publish
 from publisher.pipeline.site import open_site
 from publisher.store import articles, editions
+from publisher.subscribers.personal_links import keyring_of
 from tests.factories import write_site
 
 
@@ -61,6 +67,39 @@ def test_a_test_message_is_marked_and_the_ledger_knows_nothing_of_it(site):
     with site.store.read() as tx:
         assert editions.listing(tx) == []
     assert publish(site).sent == 1
+
+
+def test_a_test_message_is_signed_like_the_real_thing_and_its_links_are_about_nobody(site, tmp_path):
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "dkim.pem").write_bytes(pem)
+    (tmp_path / "reports").mkdir()
+    dkim = {"key": {"file": "dkim.pem"}}
+    mail = {"return_domain": "bounce.example", "dkim": dkim}
+    write_site(tmp_path, digests=[{"name": "letter"}], mail=mail, feedback={"mailbox": "maildir", "path": "reports"})
+    site = open_site(tmp_path)
+    (tmp_path / "subscribers.csv").write_text("address\nanna@example.org\n")
+    write(site, "one")
+    previewing.send_test(site, "letter", ["editor@example.org"])
+    publish(site)
+    messages = {
+        message["To"]: message for message in mailbox.Maildir(str(site.settings.state / "outbox"), create=False)
+    }
+    site.close()
+    trial, real = messages["editor@example.org"], messages["anna@example.org"]
+    assert [name for name in trial if name != "Subject"] == [name for name in real if name != "Subject"]
+    for name in ("DKIM-Signature", "List-Unsubscribe", "Return-Path"):
+        assert bool(trial[name]) == bool(real[name])
+    assert "v=1" in trial["DKIM-Signature"]
+    keys = keyring_of(site.store)
+    tokens = re.findall(r"/(unsubscribe)/([\w-]+)", trial["List-Unsubscribe"])
+    assert [read(keys, Purpose.UNSUBSCRIBE, token, 2) for _, token in tokens] == [(0, 0)]
+    body = trial.get_payload(0).get_payload(decode=True).decode()
+    opened = dict(re.findall(r"/(preferences|view)/([\w-]+)", body))
+    assert read(keys, Purpose.PREFERENCES, opened["preferences"], 1) == (0,)
+    found = read_mail(b"To: " + verp.unsubscribe_address(keys, "bounce.example", 0, 0).encode() + b"\n\n", keys)
+    assert found is not None
+    assert (found.subscriber_id, found.edition_id) == (0, 0)
 
 
 def test_one_wrong_address_stops_the_whole_test_before_anything_is_sent(site):

@@ -10,12 +10,12 @@ from publisher.mail.feedback import Kind, Report, verp
 from publisher.mail.feedback.mailboxes import open_mailbox
 from publisher.mail.transport import Cause
 from publisher.model import EditionStatus
-from publisher.store import deliveries, editions, open_store, subscribers
+from publisher.store import articles, consent, deliveries, editions, open_store, reports, subscribers
 from publisher.store.states import State
 from publisher.store.subscribers import NewSubscriber, SubscriberStatus
 from publisher.store.tables import chunk, delivery, edition
-from publisher.subscribers import feedback
-from publisher.subscribers.complaints import rate_of
+from publisher.subscribers import feedback, leaving
+from publisher.subscribers.complaints import complaint_rate, rate_of
 from publisher.subscribers.feedback import Effect, enough_bounces, record
 from publisher.subscribers.mailbox import drain_mailbox, take_mail
 from publisher.subscribers.personal_links import keyring_of
@@ -190,3 +190,54 @@ def test_mail_to_the_unsubscribe_address_ends_everything(store, settings, tmp_pa
     with store.read() as tx:
         assert subscribers.status_of(tx, 2) is SubscriberStatus.UNSUBSCRIBED
     assert take_mail(store, settings, b"garbage", now=NOW) is Effect.IGNORED
+
+
+def two_digests(store) -> int:
+    """Subscriber 1 gets two digests; returns an edition of one of them."""
+    with store.begin() as tx:
+        subscribers.subscribe(tx, 1, "other", now=1.0)
+        one = factories.article(1)
+        articles.save(tx, one, source_path="a.md", now=1.0)
+        made = editions.create(tx, "digest", "A title", [one], now=1.0)
+    assert made is not None
+    return made
+
+
+def active(store) -> set[str]:
+    with store.read() as tx:
+        return {row.digest for row in subscribers.subscriptions(tx, 1) if row.active}
+
+
+def test_a_doubtful_complaint_unsubscribes_suppresses_nobody_and_counts_in_no_rate(store, settings) -> None:
+    number = two_digests(store)
+    assert record(store, settings, Report(Kind.DOUBTFUL, "mail", 1, number), now=NOW) is Effect.UNSUBSCRIBED
+    assert reason(store) == ""
+    assert active(store) == set()
+    with store.read() as tx:
+        assert complaint_rate(tx, settings, number).complaints == 0
+        assert [event.what for event in consent.of_subscriber(tx, 1)][-1] == "unsubscribed"
+    leaving.undo_leave(store, 1, now=NOW + 1)
+    assert active(store) == {"digest", "other"}
+    assert record(store, settings, Report(Kind.COMPLAINT, "mail", 1, number), now=NOW) is Effect.SUPPRESSED
+
+
+def test_a_request_by_mail_ends_the_digest_that_it_names_and_all_where_it_names_none(store, settings) -> None:
+    number = two_digests(store)
+    assert record(store, settings, Report(Kind.UNSUBSCRIBE, "mail", 1, number), now=NOW) is Effect.UNSUBSCRIBED
+    assert active(store) == {"other"}
+    assert record(store, settings, Report(Kind.UNSUBSCRIBE, "mail", 1, 0), now=NOW) is Effect.UNSUBSCRIBED
+    assert active(store) == set()
+
+
+def test_a_report_about_a_test_message_changes_nothing(store, settings) -> None:
+    for kind in (Kind.UNSUBSCRIBE, Kind.BOUNCE, Kind.COMPLAINT, Kind.DOUBTFUL):
+        assert record(store, settings, Report(kind, "mail", 0, 0, cause=Cause.DEAD), now=NOW) is Effect.IGNORED
+
+
+def test_spent_signatures_are_forgotten_after_an_hour_and_events_are_not(store) -> None:
+    with store.begin() as tx:
+        for source in ("mailgun", f"mailgun{reports.SIGNATURES}"):
+            assert reports.first_time(tx, source, "x", now=NOW)
+        reports.sweep(tx, now=NOW + 3601)
+        assert not reports.first_time(tx, "mailgun", "x", now=NOW)
+        assert reports.first_time(tx, f"mailgun{reports.SIGNATURES}", "x", now=NOW)

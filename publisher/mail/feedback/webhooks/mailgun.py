@@ -1,4 +1,8 @@
-"""Mailgun's webhooks: HMAC-SHA256 over time stamp and token, with the account's signing key."""
+"""Mailgun's webhooks: HMAC-SHA256 over time stamp and token, with the account's signing key.
+
+The event itself is not signed. A token is therefore spent by the first event that comes with it, also by one that is
+not counted: with a signature that was seen once, no other event is believed.
+"""
 
 from __future__ import annotations
 
@@ -64,13 +68,12 @@ def read(body: bytes, *, key: str, now: float) -> list[Report]:
     if not key or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
         raise Refused("the signature does not fit")
     check_time(moment, now)
-    return [found] if isinstance(event, dict) and (found := _event(event, token)) else []
+    signed = (stamp + token)[:200]  # as one: what ends the one and begins the other is not signed
+    return [_event(event if isinstance(event, dict) else {}, token, signed=signed)]
 
 
-def _event(event: dict[str, object], token: str) -> Report | None:
-    kind = EVENTS.get(str(event.get("event")))
-    if kind is None:
-        return None
+def _event(event: dict[str, object], token: str, *, signed: str) -> Report:
+    kind = EVENTS.get(str(event.get("event")), Kind.NOTHING)
     told = event.get("delivery-status")
     status = told if isinstance(told, dict) else {}
     words = str(status.get("message") or status.get("description") or event.get("reason") or "")
@@ -89,4 +92,5 @@ def _event(event: dict[str, object], token: str) -> Report | None:
         status=enhanced,
         detail=masked(words),
         event_id=str(event.get("id") or token)[:200],
+        signature=signed,
     )

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import example, given, settings
@@ -223,9 +224,21 @@ def test_a_forged_report_about_anyone_reports_nothing() -> None:
 
 
 @pytest.mark.parametrize("link", [True, False])
-def test_a_complaint_names_its_subscriber_by_what_only_our_mail_held(link: bool) -> None:
-    found = read_mail(arf(link=link), KEYS)
+@pytest.mark.parametrize("envelope", [(), ("FBL@news.example",)])
+def test_a_complaint_names_its_subscriber_by_what_only_our_mail_held(link: bool, envelope: tuple[str, ...]) -> None:
+    raw = arf(link=link).replace(b"To: fbl@", b"To: other@") if envelope else arf(link=link)
+    found = read_mail(raw, KEYS, envelope, complaints_to=("fbl@news.example",))
     assert found == Report(Kind.COMPLAINT, "mail", 70123, 9, detail="abuse, reported by Provider/1.0")
+
+
+@pytest.mark.parametrize("to", ["fbl@news.example.evil", "post@news.example", PATH, "xfbl@news.example", ""])
+def test_a_complaint_that_whoever_was_forwarded_the_mail_could_write_is_doubtful(to: str) -> None:
+    raw = arf().replace(b"To: fbl@news.example", b"To: " + to.encode())
+    found = read_mail(raw, KEYS, complaints_to=("fbl@news.example",))
+    assert found == Report(Kind.DOUBTFUL, "mail", 70123, 9, detail="abuse, reported by Provider/1.0")
+    found = read_mail(arf(), KEYS)
+    assert found is not None
+    assert found.kind is Kind.DOUBTFUL
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "virus", "auth-failure"])
@@ -237,6 +250,79 @@ def test_mail_to_the_unsubscribe_address_unsubscribes_whatever_it_says() -> None
     to = verp.unsubscribe_address(KEYS, "bounce.example", 5, 6)
     assert read_mail(b"To: " + to.encode() + b"\n\n", KEYS) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
     assert read_mail(b"", KEYS, [to]) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
+
+
+ONE_CLICK = f"https://news.example/unsubscribe/{issue(KEYS, Purpose.UNSUBSCRIBE, 70123, 9)}"
+HEADERS = f"""From: news@news.example
+Subject: News
+List-Unsubscribe: <{ONE_CLICK}>,
+ <mailto:news@news.example?subject=unsubscribe%20x>
+"""
+
+
+def returned(headers: str, media_type: str = "text/rfc822-headers", *, status: str = "5.1.1") -> bytes:
+    """A delivery status that came to the sender's own address and brings back what was sent."""
+    raw = dsn("news@news.example", status=status).decode()
+    begin, _, _ = raw.rpartition("--B\nContent-Type: text/rfc822-headers")
+    return f"{begin}--B\nContent-Type: {media_type}\n\n{headers}\n--B--\n".encode()
+
+
+@pytest.mark.parametrize("media_type", ["text/rfc822-headers", "message/rfc822", "message/global-headers"])
+def test_a_bounce_to_the_sender_proves_itself_by_the_headers_it_brings_back(media_type: str) -> None:
+    found = read_mail(returned(HEADERS, media_type), KEYS)
+    assert found is not None
+    assert (found.kind, found.subscriber_id, found.edition_id) == (Kind.BOUNCE, 70123, 9)
+    assert (found.cause, found.status) == (Cause.DEAD, "5.1.1")
+
+
+def test_a_bounce_in_free_words_proves_itself_by_the_copy_below_it() -> None:
+    raw = QMAIL.replace(f"To: {PATH}".encode(), b"To: news@news.example")
+    assert read_mail(raw, KEYS) is None
+    copy = b"\n--- Below this line is a copy of the message.\n\n" + HEADERS.encode() + b"\nHello\n"
+    for quote in (b"", b"> "):
+        found = read_mail(raw + copy.replace(b"\n", b"\n" + quote), KEYS)
+        assert found is not None
+        assert (found.subscriber_id, found.edition_id, found.cause) == (70123, 9, Cause.DEAD)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "From: news@news.example\n",
+        HEADERS.replace("List-Unsubscribe", "X-Unsubscribe"),
+        HEADERS.replace(ONE_CLICK[-12:], "A" * 12),
+        HEADERS.replace(ONE_CLICK, f"https://e.example/unsubscribe/{issue(FORGED, Purpose.UNSUBSCRIBE, 70123, 9)}"),
+        HEADERS.replace(ONE_CLICK, f"https://e.example/preferences/{issue(KEYS, Purpose.PREFERENCES, 70123)}"),
+    ],
+)
+def test_a_bounce_whose_headers_prove_nothing_reports_nothing(headers: str) -> None:
+    for media_type in ("text/rfc822-headers", "message/rfc822", "text/plain"):
+        assert read_mail(returned(headers, media_type), KEYS) is None
+
+
+def test_a_digest_that_is_forwarded_or_replied_to_reports_nothing() -> None:
+    raw = f"From: ada@example.org\nTo: news@news.example\nSubject: Fwd: News\n\n{HEADERS}\n550 5.1.1 no\n".encode()
+    assert read_mail(raw, KEYS) is None
+
+
+@pytest.mark.parametrize("prefix", ["", "Re: ", "[EXTERNAL] "])
+def test_the_subject_that_our_mailto_asks_for_unsubscribes(prefix: str) -> None:
+    uri = verp.unsubscribe_mailto(KEYS, "", "news@news.example", 5, 6)
+    assert uri.startswith("mailto:news@news.example?subject=unsubscribe%20")
+    subject = prefix + unquote(uri.partition("?subject=")[2])
+    asked = f"From: a@b.example\nTo: news@news.example\nSubject: {subject}\n\n".encode()
+    assert read_mail(asked, KEYS) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
+    folded = asked.replace(b"unsubscribe ", b"unsubscribe\n ")
+    assert read_mail(folded, KEYS) == Report(Kind.UNSUBSCRIBE, "mail", 5, 6)
+    assert read_mail(asked, FORGED) is None
+    assert read_mail(b"Subject: unsubscribe\n\n", KEYS) is None
+    other = issue(KEYS, Purpose.UNSUBSCRIBE, 5, 6)
+    assert read_mail(f"Subject: unsubscribe {other}\n\n".encode(), KEYS) is None
+
+
+def test_with_a_domain_of_our_own_the_mailto_is_an_address_of_its_own() -> None:
+    uri = verp.unsubscribe_mailto(KEYS, "bounce.example", "news@news.example", 5, 6)
+    assert uri == f"mailto:{verp.unsubscribe_address(KEYS, 'bounce.example', 5, 6)}"
 
 
 def test_a_return_path_for_bounces_does_not_unsubscribe_and_the_other_way_round() -> None:
@@ -292,7 +378,7 @@ def test_nesting_without_end_is_given_up_quietly() -> None:
     assert read_mail(b"To: " + PATH.encode() + b"\n" + twenty + b"Content-Type: text/plain\n\nhi", KEYS) is None
 
 
-SEEDS = [dsn(), arf(), arf(link=True), QMAIL, VACATION, dsn(status="5.2.2").replace(b"\n", b"\r\n")]
+SEEDS = [dsn(), returned(HEADERS), arf(), arf(link=True), QMAIL, VACATION, dsn(status="5.2.2").replace(b"\n", b"\r\n")]
 
 
 def _mutated(rng: random.Random) -> bytes:

@@ -81,6 +81,30 @@ def test_a_replay_answers_200_and_changes_nothing(client, store) -> None:
     assert reason(store) == ""
 
 
+@pytest.mark.parametrize("first", ["delivered", "opened", "failed", "complained", "unsubscribed"])
+def test_a_signature_that_was_seen_once_signs_no_other_event(client, store, first) -> None:
+    """Mailgun signs time stamp and token alone: the event beside them could be any."""
+    genuine = body(first, recipient="bo@example.org")
+    assert client.post("/webhooks/mailgun", content=genuine).status_code == 200
+    for forged in ({"id": "new"}, {"id": "t1"}, {}):
+        data = json.loads(genuine)
+        data["event-data"] = {"event": "complained", "recipient": "ada@example.org"} | forged
+        assert client.post("/webhooks/mailgun", content=json.dumps(data)).status_code == 200
+    assert reason(store) == ""
+    assert client.post("/webhooks/mailgun", content=body(token="t2")).status_code == 200
+    assert reason(store) == "complained"
+
+
+def test_an_end_of_the_time_stamp_that_becomes_the_tokens_beginning_is_the_same_signature(client, store) -> None:
+    genuine = json.loads(body("opened", token="e0cafe"))
+    assert client.post("/webhooks/mailgun", content=json.dumps(genuine)).status_code == 200
+    stamp, token = genuine["signature"]["timestamp"], genuine["signature"]["token"]
+    genuine["signature"] |= {"timestamp": stamp + token[:2], "token": token[2:]}
+    genuine["event-data"] = {"event": "complained", "recipient": "ada@example.org", "id": "new"}
+    client.post("/webhooks/mailgun", content=json.dumps(genuine))
+    assert reason(store) == ""
+
+
 @pytest.mark.parametrize("path", ["/webhooks/mailgun", "/webhooks/ses"])
 @pytest.mark.parametrize("raw", [b"", b"{}", body().replace(b"signature", b"signatura"), b"\xff" * 2000])
 def test_what_is_not_genuine_answers_401_and_changes_nothing(client, store, asked, path, raw) -> None:

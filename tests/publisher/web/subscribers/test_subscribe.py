@@ -14,7 +14,7 @@ from publisher.lib import links
 from publisher.mail.transports.memory import MemoryTransport
 from publisher.pipeline.site import Site
 from publisher.settings import load_settings
-from publisher.store import articles, consent, subscribers
+from publisher.store import articles, consent, editions, subscribers
 from publisher.store.subscribers import SubscriberStatus
 from publisher.subscribers import personal_links, standing, subscribing
 from publisher.subscribers.notices import send_due_notices
@@ -287,6 +287,44 @@ def test_one_click_needs_no_cookie_answers_200_twice_and_redirects_nowhere(world
     with world.store.read() as tx:
         assert subscribers.status_of(tx, who) is SubscriberStatus.UNSUBSCRIBED
         assert [row.active for row in subscribers.subscriptions(tx, who)] == [False]
+
+
+def test_one_click_ends_the_list_that_it_names_and_no_other(world) -> None:
+    who = world.confirmed()
+    with world.store.begin() as tx:
+        subscribers.subscribe(tx, who, "second", now=1.0)
+        number = editions.create(tx, "digest", "A title", [make_article(1)], now=1.0)
+    keys = personal_links.keyring_of(world.store)
+    path = links.unsubscribe_url("", keys, who, number)
+    for _ in range(2):
+        assert world.client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        with world.store.read() as tx:
+            assert {row.digest: row.active for row in subscribers.subscriptions(tx, who)} == {
+                "digest": False,
+                "second": True,
+            }
+    assert world.client.post(path, data={"choice": "all"}).status_code == 200
+    with world.store.read() as tx:
+        assert not any(row.active for row in subscribers.subscriptions(tx, who))
+
+
+def test_every_link_of_a_test_message_opens_a_page_that_says_so_and_changes_nothing(world) -> None:
+    world.confirmed()
+    keys = personal_links.keyring_of(world.store)
+    leave, wishes = links.unsubscribe_url("", keys, 0, 0), links.preferences_url("", keys, 0)
+    before = world.rows()
+    for path in (leave, wishes, f"{wishes}/data", f"{wishes}/erase", links.web_version_url("", keys, 0, 0)):
+        page = world.client.get(path)
+        assert page.status_code == 200
+        assert "This was a test message" in page.text
+        assert "no-store" in page.headers["cache-control"]
+    for path in (leave, wishes, f"{wishes}/erase"):
+        for form in ({"List-Unsubscribe": "One-Click"}, {"choice": "all"}, {"choice": "erase"}, {"choice": "undo"}):
+            page = world.client.post(path, data=form)
+            assert page.status_code == 200
+            assert "This was a test message" in page.text
+    assert "Testnachricht" in world.client.get(leave, headers={"accept-language": "de"}).text
+    assert world.rows() == before
 
 
 def test_opening_every_link_of_every_mail_twice_changes_nothing(world) -> None:
