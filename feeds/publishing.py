@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,12 +14,12 @@ from feeds.cache import EntryCache, FileEntryCache
 from feeds.deltas import remember
 from feeds.entries import EPOCH
 from feeds.files import ENCODINGS, etags, flush_folder, one_writer, remove_file, write_file
+from feeds.manifest import Manifest
 from feeds.opml import opml_of
 from publisher.model import Article
 from publisher.settings import Settings
 
 OPML = "feeds.opml"
-_SUFFIXES = ("", *ENCODINGS.values())
 #: Files on their way to the disk at once.
 MAX_WRITERS = 16
 
@@ -68,20 +66,9 @@ def write_all(
     folder, private = settings.state / "feeds", settings.state / "feed-cache"
     with one_writer(private / "lock"):
         kept = FileEntryCache(private / "entries.db") if cache is None else cache
-        publication = settings.as_publication()
-        builder = Builder(
-            publication,
-            articles,
-            feed=settings.feed,
-            feeds=settings.feeds,
-            hubs=hubs_of(settings),
-            cache=kept,
-            revisions=revisions,
-        )
-        before = _Manifest.load(private / "manifest.json")
-        after = _Manifest({})
-        written: list[str] = []
-        changed: list[str] = []
+        builder = _builder(settings, articles, kept, revisions)
+        before = Manifest.load(private / "manifest.json")
+        after = Manifest({})
         documents = list(builder.documents())
         withdrawn = not builder.ids.issuperset(news)
         due = []
@@ -90,32 +77,49 @@ def write_all(
                 after.rows[document.path] = before.noting(document)
             else:
                 due.append(document)
+        written: list[str] = []
+        changed: list[str] = []
         for document, data, new in _write(folder, builder.render(due)):
             if new:
                 written.append(document.path)
                 if not document.archive:
                     if before.news(document, news, withdrawn=withdrawn):
                         changed.append(document.url)
-                    history = private / "states" / f"{document.path}.json"
-                    remember(history, etags(folder / document.path), data, document.format)
+                    remember(_history(private, document.path), etags(folder / document.path), data, document.format)
             after.note(document, str(folder))
-        if write_file(folder / OPML, opml_of(publication, builder.catalogue), builder.members[0].feed.updated or EPOCH):
+        if write_file(
+            folder / OPML,
+            opml_of(settings.as_publication(), builder.catalogue),
+            builder.members[0].feed.updated or EPOCH,
+        ):
             written.append(OPML)
         catalogues.save(settings.state, builder.catalogue)
-        expected = {document.path for document in documents} | {OPML}
         # What we wrote is in the manifest; the folder is searched only where that was lost.
+        expected = {document.path for document in documents} | {OPML}
         removed = [path for path in (before.rows or _present(folder)) if path not in expected]
         for path in removed:
             remove_file(folder / path)
-            (private / "states" / f"{path}.json").unlink(missing_ok=True)
-        for parent in {(folder / path).parent for path in (*written, *removed)}:
-            if parent.is_dir():
-                flush_folder(parent)
+            _history(private, path).unlink(missing_ok=True)
+        _flush(folder, (*written, *removed))
         if after.rows != before.rows:
             after.save(private / "manifest.json")
         if isinstance(kept, FileEntryCache) and (due or removed):
             kept.forget(keep=lambda: {key for document in documents for key in builder.keys(document)})
     return WriteReport(tuple(written), tuple(removed), len(documents) - len(due), tuple(changed))
+
+
+def _builder(
+    settings: Settings, articles: Iterable[Article], cache: EntryCache, revisions: Mapping[str, str] | None
+) -> Builder:
+    return Builder(
+        settings.as_publication(),
+        articles,
+        feed=settings.feed,
+        feeds=settings.feeds,
+        hubs=hubs_of(settings),
+        cache=cache,
+        revisions=revisions,
+    )
 
 
 def _write(folder: Path, rendered: Iterable[tuple[Document, bytes]]) -> Iterator[tuple[Document, bytes, bool]]:
@@ -131,65 +135,15 @@ def _write(folder: Path, rendered: Iterable[tuple[Document, bytes]]) -> Iterator
             yield document, data, done.result()
 
 
-@dataclass(slots=True)
-class _Manifest:
-    """What was written last: by path, the signature, the sizes and times of the files, and what was news of it."""
-
-    rows: dict[str, list[str | int]]
-
-    @classmethod
-    def load(cls, path: Path) -> _Manifest:
-        try:
-            rows = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            rows = {}
-        return cls(rows if isinstance(rows, dict) else {})
-
-    def holds(self, document: Document, folder: str) -> bool:
-        """Whether the file is the one that this signature gave; a file that was touched since is not."""
-        row = self.rows.get(document.path)
-        if row is None or row[0] != document.signature:
-            return False
-        stats = _stats(f"{folder}/{document.path}")
-        return bool(stats) and row[1 : 1 + len(stats)] == stats
-
-    def news(self, document: Document, ids: Collection[str], *, withdrawn: bool) -> bool:
-        """Whether the document tells of anything that its last writing did not.
-
-        :param ids: see :func:`write_all`, and ``withdrawn``: whether some of them are offered no more; both count
-            where the row is of a version that noted no news.
-        """
-        row = self.rows.get(document.path)
-        if row is None:
-            return True
-        if len(row) > 1 and isinstance(row[-1], str):
-            return row[-1] != document.news
-        return withdrawn or any(article.id in ids for article in document.page.articles)
-
-    def noting(self, document: Document) -> list[str | int]:
-        """The row of a file that stays as it is."""
-        row = self.rows[document.path]
-        return [row[0], *(value for value in row[1:] if isinstance(value, int)), document.news]
-
-    def note(self, document: Document, folder: str) -> None:
-        self.rows[document.path] = [document.signature, *_stats(f"{folder}/{document.path}"), document.news]
-
-    def save(self, path: Path) -> None:
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(self.rows, ensure_ascii=False), encoding="utf-8")
-        temporary.replace(path)
+def _history(private: Path, path: str) -> Path:
+    """Where the earlier states of a live feed are remembered."""
+    return private / "states" / f"{path}.json"
 
 
-def _stats(path: str) -> list[int]:
-    """Size and time of a file and its twins; empty unless all are there."""
-    found: list[int] = []
-    try:
-        for suffix in _SUFFIXES:
-            status = os.stat(path + suffix)
-            found += (status.st_size, status.st_mtime_ns)
-    except OSError:
-        return []
-    return found
+def _flush(folder: Path, paths: Iterable[str]) -> None:
+    for parent in {(folder / path).parent for path in paths}:
+        if parent.is_dir():
+            flush_folder(parent)
 
 
 def _present(folder: Path) -> Iterator[str]:

@@ -97,6 +97,12 @@ def send_test(
 
 def show(result: Published) -> None:
     """A table of what went where, and below it everything that was not as it should be."""
+    console.print(_went(result))
+    _complain(result)
+
+
+def _went(result: Published) -> Table:
+    """What went where."""
     found = result.collected
     table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
     table.add_column("what")
@@ -142,7 +148,11 @@ def show(result: Published) -> None:
         for post in mine:
             by_status[post.status] = by_status.get(post.status, 0) + 1
         table.add_row("posts", channel, str(len(mine)), _notes(by_status))
-    console.print(table)
+    return table
+
+
+def _complain(result: Published) -> None:
+    """Say what was not as it should be."""
     for problem in result.problems:
         mark = "[bold red]set aside[/]" if problem.refused else "[yellow]warning[/]"
         errors.print(mark, end=" ")
