@@ -21,6 +21,8 @@ MEGABYTE = 1_000_000
 MIN_FREE = 100 * MEGABYTE
 #: Less than this free is a warning.
 ENOUGH_FREE = 1000 * MEGABYTE
+#: SQLite's words for a file that is damaged; a database that is busy or away is none.
+DAMAGED = ("malformed", "is not a database")
 #: A clock that differs by more makes leases, schedules and signatures wrong.
 MAX_CLOCK_SECONDS = 2.0
 
@@ -111,6 +113,8 @@ def check_integrity(store: Store) -> list[Finding]:
     try:
         found = integrity.problems(store)
     except StoreError as error:
+        if not any(words in str(error) for words in DAMAGED):
+            return [unknown(name, f"could not be read through: {error}", "see what the look at the database says")]
         found = [str(error)]
     if not found:
         return [ok(name, "sound")]

@@ -37,8 +37,13 @@ def check_signatures(settings: Settings, sender: str, resolver: Resolver) -> lis
 
 
 def check_return_domain(settings: Settings, resolver: Resolver) -> Finding:
-    """Whether bounces come back to us."""
-    if settings.mail.return_domain:
-        return hosts.check_return_domain(resolver, settings.mail.return_domain)
-    seen = f"none: bounces go to {settings.sender.address}"
-    return warning("return domain", seen, "set [mail] return_domain to have bounces counted (docs/running.md)")
+    """Whether bounces come back to us, and are read there."""
+    domain = settings.mail.return_domain
+    if not domain:
+        seen = f"none: bounces go to {settings.sender.address}"
+        return warning("return domain", seen, "set [mail] return_domain to have bounces counted (docs/running.md)")
+    found = hosts.check_return_domain(resolver, domain)
+    if found.level is Level.OK and settings.feedback.mailbox == "off":
+        todo = "set [feedback] mailbox, unless a webhook of your provider reports bounces (docs/running.md)"
+        return warning(found.check, f"{found.seen}, and no mailbox is read", todo)
+    return found

@@ -57,6 +57,7 @@ def site(tmp_path, monkeypatch):
                 {"name": "x", "kind": "x", "dry_run": True},
             ],
             net={"allow_private": ["127.0.0.1"]},
+            feedback={"mailbox": "lmtp"},
         )
         (directory / "state").mkdir()
         open_store(f"sqlite:///{directory}/state/masthead.db").close()

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import pytest
 
+from publisher.errors import StoreError
 from publisher.lib.findings import Level
 from publisher.pipeline.doctor import machine
 from publisher.store import open_store
@@ -145,6 +146,24 @@ def test_a_database_server_that_is_away_is_a_fault(tmp_path):
     (found,) = machine.look_at_schema(away)
     assert found.level is Level.FAULT
     assert "swordfish" not in f"{found}"
+    (integrity,) = machine.look_at_integrity(away)
+    assert (integrity.level, "backup" in integrity.todo) == (Level.UNKNOWN, False)
+
+
+def test_a_database_that_is_busy_is_not_called_damaged(settings, monkeypatch):
+    def busy(store):
+        raise StoreError("the database masthead.db: database is locked")
+
+    open_store(settings.database_url).close()
+    monkeypatch.setattr(machine.integrity, "problems", busy)
+    (found,) = machine.look_at_integrity(settings)
+    assert (found.level, "backup" in found.todo) == (Level.UNKNOWN, False)
+
+
+def test_a_file_that_is_no_database_is_found_out(settings):
+    settings.state.mkdir()
+    (settings.state / "masthead.db").write_bytes(b"no database at all " * 1000)
+    assert levels(machine.look_at_integrity(settings)) == [("database integrity", Level.FAULT)]
 
 
 def test_a_database_that_waits_for_migrations_is_left_as_it_is(settings):
