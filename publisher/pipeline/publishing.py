@@ -21,7 +21,7 @@ from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.mailing import drain, sweep, transport_of
 from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.site import Progress, Site, silent
-from publisher.pipeline.troubles import Trouble, standing_troubles
+from publisher.pipeline.troubles import SIGNUPS, Trouble, standing_troubles
 from publisher.pipeline.waiting import restored
 from publisher.settings import FILE_NAME
 from publisher.store import Tx, deliveries, posts, troubles
@@ -169,7 +169,9 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
         result.editions = _editions(tx, [*under_way, *(one.edition_id for one in planned)])
         waits = any(one.account.pending for one in result.editions)
         found_now = standing_troubles(site, tx)
-        result.troubles = tuple(one for one in found_now if waits or one.name != troubles.MAIL)
+        result.troubles = tuple(
+            one for one in found_now if one.name != SIGNUPS and (waits or one.name != troubles.MAIL)
+        )
     return result
 
 

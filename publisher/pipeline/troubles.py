@@ -18,9 +18,12 @@ from datetime import UTC, datetime
 from publisher.errors import DeliveryError, StoreError
 from publisher.mail.transport import Cause, Outcome, Outgoing, Result, Transport, never
 from publisher.pipeline.site import Site
-from publisher.store import Store, Tx, channels, troubles
+from publisher.store import Store, Tx, channels, notices, troubles
 
 log = logging.getLogger(__name__)
+
+#: The name of the trouble that sign-ups wait.
+SIGNUPS = "sign-ups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Trouble:
 
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        what = "mail does not leave" if self.name == troubles.MAIL else f"{self.name} is paused"
+        said = {troubles.MAIL: "mail does not leave", SIGNUPS: "sign-ups wait"}
+        what = said.get(self.name, f"{self.name} is paused")
         return f"{what}, since {since}: {self.reply}"
 
     def to_dict(self) -> dict[str, object]:
@@ -49,7 +53,7 @@ def mail_trouble(tx: Tx) -> Trouble | None:
 
 
 def standing_troubles(site: Site, tx: Tx) -> tuple[Trouble, ...]:
-    """Everything that holds mail or a channel up now."""
+    """Everything that holds mail, sign-ups or a channel up now."""
     mail = mail_trouble(tx)
     names = {table.name for table in site.settings.channels if not table.dry_run}
     paused = (
@@ -57,7 +61,20 @@ def standing_troubles(site: Site, tx: Tx) -> tuple[Trouble, ...]:
         for row in channels.every(tx)
         if row.name in names and row.paused is not None
     )
-    return ((mail,) if mail else ()) + tuple(paused)
+    waiting = waiting_signups(site, tx)
+    return tuple(one for one in (mail, waiting) if one) + tuple(paused)
+
+
+def waiting_signups(site: Site, tx: Tx) -> Trouble | None:
+    """The confirmations that were put off because more were asked for than a day's budget."""
+    number, since = notices.postponed(tx, now=site.now())
+    if since is None:
+        return None
+    reply = (
+        f"{number} confirmations go on a later day, or once a proof of work is done: more were asked for than "
+        "[subscribing] per_domain or per_day"
+    )
+    return Trouble(SIGNUPS, reply, since, number)
 
 
 def word_of(result: Result) -> str | None:

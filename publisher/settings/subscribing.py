@@ -16,5 +16,9 @@ class SubscribingSettings(Table):
     per_network: int = Field(
         default=20, ge=1, description="Most requests a day from one network (/24 or /48); kept as a daily keyed hash."
     )
-    per_domain: int = Field(default=500, ge=1, description="Most confirmation mails a day to one mail domain.")
-    per_day: int = Field(default=5000, ge=1, description="Most confirmation mails a day in all.")
+    per_domain: int = Field(
+        default=500,
+        ge=1,
+        description="Requests a day for one mail domain; more are confirmed later, or at once after a proof of work.",
+    )
+    per_day: int = Field(default=5000, ge=1, description="Requests a day in all; more are treated likewise.")

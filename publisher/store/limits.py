@@ -82,6 +82,12 @@ def spend(tx: Connection, limits: Sequence[Limit], *, now: float) -> str | None:
     return None
 
 
+def spent(tx: Connection, name: str, *, now: float) -> int:
+    """How many were counted under ``name`` in the day of ``now``."""
+    day = int(now // DAY_SECONDS)
+    return tx.scalar(select(budget.c.count).where(budget.c.name == name, budget.c.day == day)) or 0
+
+
 def may_confirm(tx: Connection, address: Address, *, now: float, ever: int) -> bool:
     """Whether this mailbox may be sent a confirmation: none in the last 24 hours, and fewer than ``ever``.
 

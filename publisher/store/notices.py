@@ -10,7 +10,22 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Column, Connection, Double, Index, SmallInteger, Table, Text, delete, func, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Double,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from publisher.store.dialect import alone
 from publisher.store.tables import Id, metadata
@@ -68,9 +83,14 @@ def queue(
     language: str = "",
     subscriber_id: int | None = None,
     signup_id: int | None = None,
+    due: float | None = None,
 ) -> int:
-    """Queue a notice; the worker sends it (:func:`publisher.subscribers.notices.send_due_notices`)."""
-    values = {"kind": kind, "address": address, "language": language, "created": now, "due": now}
+    """Queue a notice; the worker sends it (:func:`publisher.subscribers.notices.send_due_notices`).
+
+    :param due: not before then; ``now`` if left out.
+    """
+    when = now if due is None else due
+    values = {"kind": kind, "address": address, "language": language, "created": now, "due": when}
     row = notice.insert().values(subscriber_id=subscriber_id, signup_id=signup_id, **values).returning(notice.c.id)
     return int(tx.execute(row).scalar_one())
 
@@ -83,6 +103,24 @@ def claim(tx: Connection, *, now: float, limit: int) -> list[NoticeRow]:
     taken = update(notice).where(notice.c.id.in_(ids))
     tx.execute(taken.values(state="sending", due=now + LEASE_SECONDS, attempts=notice.c.attempts + 1))
     return [NoticeRow(*row) for row in tx.execute(select(notice).where(notice.c.id.in_(ids)).order_by(notice.c.id))]
+
+
+def _postponed(now: float) -> ColumnElement[bool]:
+    """Confirmations of sign-ups that were put off when they were asked for; one tried in vain is none of them."""
+    kinds = notice.c.kind.in_(("confirm", "already"))
+    return and_(kinds, notice.c.state == "queued", notice.c.attempts == 0, notice.c.due > now)
+
+
+def hurry(tx: Connection, address: str, *, now: float) -> int:
+    """Let the confirmation to ``address`` that was put off be due now; returns how many there were."""
+    theirs = func.lower(notice.c.address) == func.lower(address)
+    return tx.execute(update(notice).where(theirs, _postponed(now)).values(due=now)).rowcount
+
+
+def postponed(tx: Connection, *, now: float) -> tuple[int, float | None]:
+    """How many confirmations were put off, and since when the first waits."""
+    row = tx.execute(select(func.count(), func.min(notice.c.created)).where(_postponed(now))).one()
+    return int(row[0]), row[1]
 
 
 def any_due(tx: Connection, *, now: float) -> bool:

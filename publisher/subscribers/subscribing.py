@@ -3,6 +3,7 @@
 ::
 
     ask ──→ signup row + confirmation notice        the same outcome whether the address is known or not
+     └ over budget: the notice is due later, or when a proof of work is done (publisher.subscribers.busy)
     confirm ──→ subscriber, subscriptions, welcome  only by POST; a link that is merely opened changes nothing
 
 A stranger who types someone's address changes nothing about them: what was asked for waits in ``signup`` until
@@ -19,6 +20,7 @@ from publisher.lib.tokens import Purpose, read
 from publisher.settings import Settings
 from publisher.store import Store, Tx, consent, limits, notices, signups, subscribers
 from publisher.store.subscribers import SubscriberStatus
+from publisher.subscribers import busy
 from publisher.subscribers.personal_links import keyring_of
 from publisher.subscribers.wishes import Wishes, wishes_from_json
 
@@ -31,13 +33,15 @@ class Outcome(StrEnum):
 
     TAKEN = "taken"
     LATER = "later"  # too many requests from this network today
+    BUSY = "busy"  # over the budget of the domain or the day: kept; see publisher.subscribers.busy
     CLOSED = "closed"
 
 
 def ask(store: Store, settings: Settings, address: Address, wishes: Wishes, *, network: str, now: float) -> Outcome:
     """Someone asks for mail to ``address``.
 
-    :param network: where the request came from, as text (an IP address); kept only as a daily keyed hash.
+    :param network: where the request came from, as text (an IP address); kept only as a daily keyed hash. Empty when
+        visitors cannot be told apart: then many requests do not refuse the next one, they make it a busy day.
     :param now: UTC epoch seconds.
     """
     allowed = settings.subscribing
@@ -45,31 +49,31 @@ def ask(store: Store, settings: Settings, address: Address, wishes: Wishes, *, n
         return Outcome.CLOSED
     with store.begin() as tx:
         seen = limits.daily_hash(tx, "network", limits.network_of(network), now=now)
-        if limits.spend(tx, [limits.Limit(f"network:{seen}", allowed.per_network)], now=now):
+        many = limits.spend(tx, [limits.Limit(f"network:{seen}", allowed.per_network)], now=now) is not None
+        if many and network:
             return Outcome.LATER
-        _ask(tx, settings, address, wishes, now=now)
-    return Outcome.TAKEN
+        # Before the address is looked at, so that the outcome says nothing about it.
+        is_busy = not busy.spend_budget(tx, settings, address, now=now) or many
+        _ask(tx, settings, address, wishes, now=now, later=is_busy)
+    return Outcome.BUSY if is_busy else Outcome.TAKEN
 
 
-def _ask(tx: Tx, settings: Settings, address: Address, wishes: Wishes, *, now: float) -> None:
+def _ask(tx: Tx, settings: Settings, address: Address, wishes: Wishes, *, now: float, later: bool) -> None:
     allowed = settings.subscribing
     stopped = subscribers.suppressed(tx, address.text)
     if stopped is not None and stopped.reason not in LIFTED_BY_CONFIRMING:
         return
     if not limits.may_confirm(tx, address, now=now, ever=allowed.confirmations_ever):
         return
-    domain = limits.daily_hash(tx, "domain", address.domain, now=now)
-    ceilings = [limits.Limit(f"domain:{domain}", allowed.per_domain), limits.Limit("confirmations", allowed.per_day)]
-    if limits.spend(tx, ceilings, now=now):
-        return
+    due = busy.due_later(tx, settings, address, now=now) if later else now
     known = subscribers.by_address(tx, address.text)
     if known is not None and subscribers.status_of(tx, known.id) is SubscriberStatus.CONFIRMED:
-        notices.queue(tx, "already", known.address, now=now, language=known.language, subscriber_id=known.id)
+        notices.queue(tx, "already", known.address, now=now, due=due, language=known.language, subscriber_id=known.id)
         return
     if not wishes.digests:
         wishes = replace(wishes, digests=(settings.digests[0].name,))
     request = signups.add(tx, address, wishes.as_json(), language=wishes.language, now=now)
-    notices.queue(tx, "confirm", address.text, now=now, language=wishes.language, signup_id=request)
+    notices.queue(tx, "confirm", address.text, now=now, due=due, language=wishes.language, signup_id=request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
     GET  /confirm/{token}    shows        POST  confirms
 
 Nothing changes by GET or HEAD, so programs that follow every link of a mail change nothing. A link that is
-not genuine, too old or forgotten gets one and the same 404. Without script everything works; a script of ours
-only fills in the browser's time zone.
+not genuine, too old or forgotten gets one and the same 404. Without script everything works; scripts of ours fill in
+the browser's time zone, and on a busy day do the work that lets the confirmation leave at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from publisher.errors import BadAddress
 from publisher.lib.addresses import Address, parse_address
 from publisher.lib.languages import looked_up, negotiated
 from publisher.lib.tokens import Purpose
+from publisher.rendering.languages import Speech
 from publisher.rendering.words import ENGLISH
 from publisher.subscribers import standing, subscribing
 from publisher.subscribers.guesses import guess_zone
@@ -36,6 +37,7 @@ from publisher.web.frame.access import ANYBODY, by_token
 from publisher.web.frame.frame import FOR_EVER, NEVER_KEPT, Frame
 from publisher.web.frame.problems import problem, void_link
 from publisher.web.frame.routes import Get, PostBody, PostForm
+from publisher.web.subscribers import challenges
 from publisher.web.subscribers.forms import form_words, spoken, wishes_form
 from publisher.web.subscribers.questions import own_link, say, texts, titles
 
@@ -126,7 +128,8 @@ def _read(
 def _ask(frame: Frame, request: Request, address: Address, wishes: Wishes, raw: Mapping[str, Sequence[str]]) -> Outcome:
     if any(value.strip() for value in raw.get(HONEYPOT, ())):
         return Outcome.TAKEN  # a program; it is told what everyone is told
-    site, network = frame.site, frame.visitor(request).address
+    site, visitor = frame.site, frame.visitor(request)
+    network = visitor.address if visitor.counted else ""
     return subscribing.ask(site.store, site.settings, address, wishes, network=network, now=site.now())
 
 
@@ -138,12 +141,21 @@ def subscribe(frame: Frame, request: Request, form: FormData) -> Response:
         typed = (raw.get("address") or [""])[0][:254]
         return _show_form(frame, request, wishes, offered, address=typed, problems=problems)
     speech = frame.speech(request)
+    if solution := (raw.get(challenges.FIELD) or [""])[0]:
+        challenges.solved(frame, address, solution)
+        return _taken(frame, request, speech)
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
         what, todo = speech.say("subscribe.later"), speech.say("subscribe.later_more")
         return problem(frame, request, 429, what=what, todo=todo, speech=speech)
     if outcome is Outcome.CLOSED:
         return form_page(frame, request)
+    if outcome is Outcome.BUSY:
+        return challenges.page(frame, request, address, speech)
+    return _taken(frame, request, speech)
+
+
+def _taken(frame: Frame, request: Request, speech: Speech) -> Response:
     lines = [speech.say("subscribe.taken_more"), speech.say("subscribe.taken_spam")]
     return say(frame, request, speech, speech.say("subscribe.taken"), lines)
 
@@ -166,11 +178,17 @@ def subscribe_json(frame: Frame, request: Request, body: bytes) -> Response:
         fields = {name: str(one) for name, one in problems.items()}
         return reply(422, error="Some fields cannot be used", fields=fields)
     speech = frame.english()
+    if solution := (raw.get(challenges.FIELD) or [""])[0]:
+        challenges.solved(frame, address, solution)
+        return reply(202, status="taken", message=speech.say("subscribe.taken_more"))
     outcome = _ask(frame, request, address, wishes, raw)
     if outcome is Outcome.LATER:
         return reply(429, error=speech.say("subscribe.later"), todo=speech.say("subscribe.later_more"))
     if outcome is Outcome.CLOSED:
         return reply(403, error="New subscriptions are closed", todo="Try again later.")
+    if outcome is Outcome.BUSY:
+        challenge = json.loads(challenges.challenge(frame, address).as_json())
+        return reply(202, status="kept", message=speech.say("subscribe.busy_later"), challenge=challenge)
     return reply(202, status="taken", message=speech.say("subscribe.taken_more"))
 
 
@@ -226,6 +244,7 @@ ROUTES = (
     PostForm("/subscribe", subscribe, ANYBODY),
     PostBody("/api/subscribe", subscribe_json, ANYBODY),
     Get(SCRIPT_PATH, zone_script, ANYBODY),
+    Get(challenges.SCRIPT_PATH, challenges.script, ANYBODY),
     Get("/confirm/{token}", confirm_page, HOLDER),
     PostForm("/confirm/{token}", confirm, HOLDER),
 )
