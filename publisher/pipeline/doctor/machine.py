@@ -97,7 +97,7 @@ def check_schema(store: Store) -> list[Finding]:
     except StoreError as error:
         return [fault("database", str(error), "check [database] url, and that the server runs")]
     if steps:
-        todo = "make a backup, then: masthead upgrade (starting masthead does it too)"
+        todo = "masthead backup FILE, then masthead upgrade (starting masthead does it too)"
         findings = [warning("database", f"{len(steps)} migrations wait: {_titles(steps)}", todo)]
     else:
         findings = [ok("database", "reachable, its schema is up to date")]
@@ -119,7 +119,13 @@ def check_integrity(store: Store) -> list[Finding]:
     if not found:
         return [ok(name, "sound")]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return [fault(name, found[0] + more, "stop masthead and restore the last backup (docs/running.md)")]
+    return [
+        fault(
+            name,
+            found[0] + more,
+            "stop masthead, then bring the last backup back: masthead restore FILE (docs/running.md)",
+        )
+    ]
 
 
 def _with_store(settings: Settings, check: Callable[[Store], list[Finding]]) -> list[Finding]:
