@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from publisher.mail.feedback import webhooks
 from publisher.mail.feedback.mailboxes import OFF
 from publisher.settings import Settings
+from publisher.settings.reach import is_public_site
 
 #: Transports whose mail leaves this machine.
 _LEAVING = frozenset({"smtp"})
@@ -15,31 +18,36 @@ def reads_mail(settings: Settings) -> bool:
     return settings.feedback.mailbox != OFF
 
 
-def gaps(settings: Settings) -> tuple[str, ...]:
-    """What is not covered, one line each, with what to write."""
+class Gap(NamedTuple):
+    """Something that is not covered, and what to write."""
+
+    seen: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.todo}"
+
+
+def gaps(settings: Settings) -> tuple[Gap, ...]:
+    """What is not covered; nothing where no mail leaves this machine."""
     if settings.mail.transport not in _LEAVING:
         return ()
     found = []
-    providers = [name for name in webhooks.kinds() if name in settings.feedback.options]
     sender, domain = settings.sender.address, settings.mail.return_domain
     if not reads_mail(settings):
-        if not providers:
-            found.append(
-                f"bounces and complaints are not read: they go to {domain or sender}; "
-                "write [feedback] mailbox, or the table of your provider"
-            )
-        found.append("nobody can unsubscribe by mail, and no address for it is advertised: [feedback] mailbox is off")
+        if not any(name in settings.feedback.options for name in webhooks.kinds()):
+            seen = f"bounces and complaints are not read: they go to {domain or sender}"
+            found.append(Gap(seen, "write [feedback] mailbox, or the table of your provider"))
+        seen = "nobody can unsubscribe by mail, and no address for it is advertised"
+        found.append(Gap(seen, "write [feedback] mailbox, which is off"))
     else:
         if not domain:
-            found.append(
-                f"only bounces that bring our headers back are understood, and only where the mailbox gets the mail to "
-                f"{sender}; with [mail] return_domain every one is"
-            )
+            seen = f"bounces are understood where they bring our headers back, if the mailbox gets mail to {sender}"
+            found.append(Gap(seen, "with [mail] return_domain each one is"))
         if not settings.feedback.complaints_to:
-            found.append(
-                "complaints by mail only unsubscribe: [feedback] complaints_to names no address that feedback loops "
-                "alone know"
-            )
-    if not settings.publication.base_url.startswith("https://"):
-        found.append("one-click unsubscribing (RFC 8058) is not offered: publication.base_url is not https")
+            seen = "complaints by mail only unsubscribe"
+            found.append(Gap(seen, "name an address that feedback loops alone know in [feedback] complaints_to"))
+    if is_public_site(settings) and not settings.publication.base_url.startswith("https://"):
+        seen = "one-click unsubscribing (RFC 8058) is not offered"
+        found.append(Gap(seen, "it needs a publication.base_url with https"))
     return tuple(found)

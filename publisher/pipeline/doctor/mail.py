@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from publisher.digests.composing import signer_for
 from publisher.errors import SettingsError
-from publisher.lib.findings import Finding, Level, Look, fault, warning
+from publisher.lib.findings import Finding, Level, Look, fault, ok, warning
 from publisher.mail.domains import dkim_record, dmarc, hosts, spf
 from publisher.mail.domains.resolver import Resolver
+from publisher.mail.feedback import coverage
 from publisher.settings import Settings
 
 
@@ -20,6 +21,7 @@ def looks(settings: Settings, resolver: Resolver) -> list[Look]:
         Look("DKIM", lambda: check_signatures(settings, sender, resolver), late=Level.UNKNOWN),
         Look(f"DMARC of {sender}", lambda: [dmarc.check(resolver, sender)], late=Level.UNKNOWN),
         Look("return domain", lambda: [check_return_domain(settings, resolver)], late=Level.UNKNOWN),
+        Look("feedback", lambda: check_feedback(settings)),
     ]
 
 
@@ -47,3 +49,11 @@ def check_return_domain(settings: Settings, resolver: Resolver) -> Finding:
         todo = "set [feedback] mailbox, unless a webhook of your provider reports bounces (docs/running.md)"
         return warning(found.check, f"{found.seen}, and no mailbox is read", todo)
     return found
+
+
+def check_feedback(settings: Settings) -> list[Finding]:
+    """What comes back and is not read: the lines that a worker says at start."""
+    gaps = coverage.gaps(settings)
+    if not gaps:
+        return [ok("feedback", "bounces, complaints and requests to unsubscribe are read")]
+    return [warning("feedback", gap.seen, gap.todo) for gap in gaps]

@@ -20,7 +20,7 @@ MAILBOX = {"mailbox": "maildir", "path": "reports"}
         ({"transport": "maildir"}, {}, ()),
         (SMTP, {}, ("bounces and complaints are not read", "nobody can unsubscribe by mail")),
         (SMTP, {"mailgun": {"key": {"env": "KEY"}}}, ("nobody can unsubscribe by mail",)),
-        (SMTP, MAILBOX, ("only bounces that bring our headers back", "complaints by mail only unsubscribe")),
+        (SMTP, MAILBOX, ("bounces are understood where they bring", "complaints by mail only unsubscribe")),
         (SMTP | {"return_domain": "bounce.example"}, MAILBOX, ("complaints by mail only unsubscribe",)),
         (SMTP | {"return_domain": "bounce.example"}, MAILBOX | {"complaints_to": ["fbl@a.example"]}, ()),
     ],
@@ -31,7 +31,7 @@ def test_each_gap_is_one_line(
     settings = factories.settings(tmp_path, mail=mail, feedback=feedback)
     found = gaps(settings)
     assert len(found) == len(said)
-    assert all(line.startswith(words) for line, words in zip(found, said, strict=True))
+    assert all(str(line).startswith(words) for line, words in zip(found, said, strict=True))
     assert reads_mail(settings) == ("mailbox" in feedback)
 
 
@@ -40,4 +40,4 @@ def test_one_click_over_http_is_said_to_be_missing(tmp_path: Path) -> None:
     feedback = MAILBOX | {"complaints_to": ["fbl@a.example"]}
     publication = {"base_url": "http://slow.example"}
     (line,) = gaps(factories.settings(tmp_path, mail=mail, feedback=feedback, publication=publication))
-    assert "not https" in line
+    assert "https" in line.todo

@@ -57,7 +57,7 @@ def site(tmp_path, monkeypatch):
                 {"name": "x", "kind": "x", "dry_run": True},
             ],
             net={"allow_private": ["127.0.0.1"]},
-            feedback={"mailbox": "lmtp"},
+            feedback={"mailbox": "lmtp", "complaints_to": ["fbl@bounces.slow.example"]},
         )
         (directory / "state").mkdir()
         open_store(f"sqlite:///{directory}/state/masthead.db").close()
@@ -115,6 +115,16 @@ def test_a_paused_channel_stays_paused_and_is_told(site):
     assert (found.level, "the token was refused" in found.seen) == (Level.WARNING, True)
     with open_store(f"sqlite:///{directory}/state/masthead.db").read() as tx:
         assert channel_rows.get(tx, "tg").paused == 2.0
+
+
+def test_what_comes_back_and_is_not_read_is_a_warning(site):
+    directory, _, _, resolver = site
+    file = directory / "publication.toml"
+    file.write_text(file.read_text().replace('mailbox = "lmtp"', 'mailbox = "off"'))
+    found = [one for one in examine(directory, resolver=resolver) if one.check == "feedback"]
+    assert {one.level for one in found} == {Level.WARNING}
+    assert len(found) == 2
+    assert any("bounces and complaints are not read" in one.seen and "[feedback] mailbox" in one.todo for one in found)
 
 
 def test_a_site_that_never_ran_is_looked_at_and_stays_so(tmp_path):
