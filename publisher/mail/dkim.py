@@ -111,7 +111,7 @@ def load_signers(*, domain: str, rsa: tuple[str, str] | None, ed25519: tuple[str
 def _rsa(pem: str) -> rsa.RSAPrivateKey:
     key = _load(pem, "mail.dkim.key")
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise SettingsError("mail.dkim.key: expected an RSA private key; make one with: openssl genrsa 2048")
+        raise SettingsError("mail.dkim.key: expected an RSA private key; make one with: masthead dkim new")
     if key.key_size < MIN_BITS:
         raise SettingsError(f"mail.dkim.key: has {key.key_size} bits; large receivers ask for {MIN_BITS} or more")
     return key
@@ -121,7 +121,7 @@ def _ed25519(pem: str) -> ed25519.Ed25519PrivateKey:
     key = _load(pem, "mail.dkim.ed25519_key")
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise SettingsError(
-            "mail.dkim.ed25519_key: expected an Ed25519 key; make one with: openssl genpkey -algorithm ed25519"
+            "mail.dkim.ed25519_key: expected an Ed25519 key; make one with: masthead dkim new --ed25519"
         )
     return key
 
