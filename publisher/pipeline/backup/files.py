@@ -276,8 +276,8 @@ def _manifest(path: Path, raw: bytes) -> Manifest:
     if not well:
         _refuse(path, "its manifest cannot be used")
     for part in manifest.parts:
-        if part.kind == "site":
-            _refuse_path(path, part.name)
+        if part.kind == "site" and not is_kept(part.name):
+            _refuse(path, f"it wants to write {part.name[:80]!r}")
     return manifest
 
 
@@ -286,19 +286,17 @@ def _is_well(part: Part) -> bool:
     return texts and part.kind in ("table", "journals", "site") and type(part.size) is int and type(part.rows) is int
 
 
-def _refuse_path(backup: Path, name: str) -> None:
-    """A path inside the site, and nothing of what is ours (``state``) or hidden."""
+def is_kept(name: str) -> bool:
+    """Whether a path may be in a backup: inside the site, not hidden, and nothing of what is ours (``state``)."""
     steps = name.split("/")
-    bad = (
-        len(name) > MAX_PATH
-        or not name.isprintable()
-        or "\\" in name
-        or PurePosixPath(name).is_absolute()
-        or any(step in ("", ".", "..") or step.startswith(".") for step in steps)
-        or steps[0].lower() == "state"
+    return (
+        len(name) <= MAX_PATH
+        and name.isprintable()
+        and "\\" not in name
+        and not PurePosixPath(name).is_absolute()
+        and not any(step == "" or step.startswith(".") for step in steps)
+        and steps[0].lower() != "state"
     )
-    if bad:
-        _refuse(backup, f"it wants to write {name[:80]!r}")
 
 
 def _seal(manifest: Any) -> str:

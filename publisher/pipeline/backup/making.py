@@ -12,7 +12,9 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +51,10 @@ def back_up(site: Site, path: Path, *, with_secrets: bool = False, progress: Pro
     """
     wanted, left_out = _files(site, with_secrets=with_secrets)
     before = journal.peek(site.settings.journal)
+    instant = site.now()  # before the snapshot: what happens between the two is in both
     with files.writing(path) as backup:
         with site.store.read() as tx:
             found = snapshot.contents(tx)  # the first statement: from here on the snapshot stands
-            instant = site.now()
             noted = [*before, *journal.peek(site.settings.journal)]
             ledger = restored.ledger(tx)._asdict()
             done, total = 0, sum(found.tables.values())
@@ -64,7 +66,8 @@ def back_up(site: Site, path: Path, *, with_secrets: bool = False, progress: Pro
         backup.add("journals", "journals", _journal_lines(noted))
         for index, (name, file, secret) in enumerate(wanted):
             progress("copying files", index, len(wanted))
-            backup.add("site", name, _pieces(file), secret=secret)
+            with suppress(FileNotFoundError), open(file, "rb") as opened:  # it may have been deleted meanwhile
+                backup.add("site", name, iter(partial(opened.read, files.PIECE), b""), secret=secret)
         progress("copying files", len(wanted), len(wanted))
         manifest = _manifest(site, found, instant, ledger, left_out, backup)
         backup.end(manifest)
@@ -117,33 +120,25 @@ def _journal_lines(noted: list[Contents]) -> Iterator[bytes]:
             yield _line(["intent", *intent])
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
-    with open(file, "rb") as opened:
-        while piece := opened.read(files.PIECE):
-            yield piece
-
-
 def _files(site: Site, *, with_secrets: bool) -> tuple[list[tuple[str, Path, bool]], list[str]]:
     """The operator's files as ``(path in the site, file, whether it is a secret)``, and what is left out, in words."""
-    root = site.settings.directory
+    root = site.settings.directory.resolve()
     secrets, variables = named_secrets(root)
-    inside = {path for path in secrets if path.is_relative_to(root.resolve())}
-    roots = [*KEPT, site.settings.audience.file, *_source_paths(site)]
     found: dict[str, Path] = {}
-    for name in roots:
+    for name in (*KEPT, site.settings.audience.file, *_source_paths(site)):
         for file in _walk(root / name):
-            resolved = file.resolve()
-            if resolved.is_relative_to(root.resolve()):
-                found.setdefault(file.relative_to(root).as_posix(), file)
-    left_out = [f"the environment variable {name}" for name in variables]
-    left_out += [f"the secret file {path}" for path in sorted(secrets) if not (with_secrets and path in inside)]
-    if not with_secrets:
-        found = {name: file for name, file in found.items() if file.resolve() not in secrets}
+            found.setdefault(os.path.relpath(file, root), file)
+    if with_secrets:
+        found |= {os.path.relpath(path, root): path for path in secrets if path.is_file()}
     else:
-        found |= {path.relative_to(root.resolve()).as_posix(): path for path in inside if path.is_file()}
+        found = {name: file for name, file in found.items() if file.resolve() not in secrets}
+    usable = {name: file for name, file in found.items() if files.is_kept(name) and file.resolve().is_relative_to(root)}
+    there = {file.resolve() for file in usable.values()}
+    left_out = [f"the environment variable {name}" for name in variables]
+    left_out += [f"the secret file {path}" for path in sorted(secrets - there)]
+    left_out += [f"the file {name!r}" for name in sorted(set(found) - set(usable)) if found[name] not in secrets]
     if site.settings.mail.transport == "maildir":
         left_out.append("state/outbox: mail of the maildir transport")
-    usable = {name: file for name, file in found.items() if not name.startswith("state/")}
     return [(name, file, file.resolve() in secrets) for name, file in sorted(usable.items())], left_out
 
 
@@ -165,7 +160,7 @@ def _walk(path: Path) -> Iterator[Path]:
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(listed):
             file = Path(folder, name)
-            if not name.startswith(".") and name.isprintable() and "\\" not in name and file.is_file():
+            if not name.startswith(".") and file.is_file():
                 yield file
 
 

@@ -20,7 +20,7 @@ from publisher.pipeline.mailing import drain, sweep
 from publisher.pipeline.planning import freeze_due, plan_editions
 from publisher.pipeline.publishing import publish
 from publisher.pipeline.site import open_site
-from publisher.store import chunks, deliveries, meta, notices, planning, posts, private_feeds, websub
+from publisher.store import chunks, deliveries, meta, notices, planning, post_claims, posts, private_feeds, websub
 from publisher.store import editions as edition_rows
 from publisher.store.chunks import Lease
 from publisher.store.states import State
@@ -228,7 +228,7 @@ def test_posts_notices_and_calls_that_count_as_done_are_not_done(sending, tmp_pa
     with new.store.read() as tx:
         assert not notices.any_due(tx, now=clock() + HOUR)
         assert not websub.anything_due(tx, now=clock() + HOUR)
-        assert posts.due_channels(tx, clock() + HOUR) == []
+        assert post_claims.due_channels(tx, clock() + HOUR) == []
         known = posts.known_articles(tx, "chat")
         assert set(known) >= {"a0", "a1", "a2", "a3"}  # none of them is queued again
         assert {row.status for row in posts.newest(tx)} == {"unknown", "published"}

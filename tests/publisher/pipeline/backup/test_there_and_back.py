@@ -135,6 +135,26 @@ def test_secrets_in_files_are_in_it_only_when_they_are_asked_for(tmp_path, clock
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
+def test_a_file_that_a_restore_would_refuse_is_named_and_left_out(tmp_path, clock):
+    directory = make(tmp_path / "site")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "passwords").write_text("theirs")
+    (directory / "media").mkdir()
+    (directory / "media" / "odd\\name\n.png").write_bytes(b"1")
+    (directory / "media" / "fine name ü.png").write_bytes(b"2")
+    (directory / "media" / ".hidden").write_bytes(b"3")
+    (directory / "media" / "link").symlink_to(tmp_path / "outside" / "passwords")
+    (directory / "media" / ("long" * 40 + ".png")).write_bytes(b"4")
+    site = open_site(directory, clock=clock)
+    made = back_up(site, tmp_path / "b.tar")
+    site.close()
+    media = {part.name for part in made.manifest.parts if part.name.startswith("media/")}
+    assert media == {"media/fine name ü.png", "media/" + "long" * 40 + ".png"}
+    assert sum(line.startswith("the file 'media/") for line in made.manifest.left_out) == 2
+    restore(tmp_path / "b.tar", tmp_path / "new", clock=clock)
+    assert (tmp_path / "new" / "media" / "fine name ü.png").read_bytes() == b"2"
+
+
 def test_a_backup_of_an_older_schema_is_migrated(tmp_path, clock):
     directory = make(tmp_path / "site")
     store = open_store(f"sqlite:///{directory}/state/masthead.db")
