@@ -6,6 +6,7 @@ the same instant as an aware datetime, for rules of the calendar.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,11 +62,18 @@ def open_site(directory: Path, *, clock: Callable[[], float] = time.time, member
         from publisher.pipeline.checks import check_members
 
         check_members(settings)
-    try:
-        settings.state.mkdir(parents=True, exist_ok=True)
-        probe = settings.state / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SiteError(f"{settings.state} cannot be written: {error.strerror}; make it writable") from None
+    make_writable(settings.state)
     return Site(settings, open_store(settings.database_url), clock)
+
+
+def make_writable(state: Path) -> None:
+    """Make the directory where it is missing, and try whether we can write there; several processes may at once.
+
+    :raises SiteError: it cannot be written.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=state):
+            pass  # a file of its own: one name for all would be taken away by whoever opens the site beside us
+    except OSError as error:
+        raise SiteError(f"{state} cannot be written: {error.strerror}; make it writable") from None
