@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from publisher.store import Tx, figures
+from publisher.store import Tx, figures, troubles
 from publisher.web.frame.access import METRICS
 from publisher.web.frame.frame import Frame
 from publisher.web.frame.routes import Get
@@ -48,6 +48,7 @@ def _escaped(text: str) -> str:
 def collect(tx: Tx, now: float) -> list[Metric]:
     """Every metric; ``now`` in UTC epoch seconds."""
     found = figures.read(tx, now)
+    held_up = troubles.get(tx, troubles.MAIL)
     deliveries = tuple(
         ({"edition": f"{one.digest}/{one.number}", "state": state}, float(getattr(one, state)))
         for one in found.editions
@@ -82,6 +83,12 @@ def collect(tx: Tx, now: float) -> list[Metric]:
             "gauge",
             "How long ago a worker last looked for due work (noted every ten seconds).",
             (({}, max(0.0, now - ticked)),) if ticked is not None else (),
+        ),
+        Metric(
+            "mail_trouble_seconds",
+            "gauge",
+            "For how long no relay has taken a message; 0 when the last that was tried worked.",
+            (({}, max(0.0, now - held_up.since) if held_up else 0.0),),
         ),
         Metric(
             "uncertain", "gauge", "Deliveries that are in doubt and wait for a person.", (({}, float(found.in_doubt)),)

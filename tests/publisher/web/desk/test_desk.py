@@ -233,11 +233,15 @@ def test_monitoring_on_this_machine_reads_numbers_and_no_addresses(near, far, ed
 
 def test_the_desk_says_why_nothing_leaves(near, store):
     assert "mail does not leave" not in near.get("/").text
+    assert "masthead_mail_trouble_seconds 0\n" in near.get("/metrics").text
     with store.begin() as tx:
         troubles.note(tx, troubles.MAIL, "454 4.7.1 <b>Relay access denied", now=1_790_000_000.0)
     shown = near.get("/").text
     assert "mail does not leave, since 2026-09-21" in shown
     assert "454 4.7.1 &lt;b&gt;Relay access denied" in shown
+    told = near.get("/metrics").text
+    assert float(told.partition("\nmasthead_mail_trouble_seconds ")[2].split()[0]) > 0
+    assert "Relay access denied" not in told
 
 
 def test_the_desk_says_that_a_restore_waits_for_a_person(near, store):
