@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -194,3 +195,29 @@ def test_publish_says_where_no_site_is(tmp_path):
     assert found.returncode == 1
     assert "masthead init" in " ".join(found.stderr.split())
     assert "Traceback" not in found.stderr
+
+
+def test_a_public_site_says_once_that_its_desk_is_not_served_and_serves_none(site):
+    file = site / "publication.toml"
+    text = file.read_text(encoding="utf-8")
+    assert 'base_url = "http://127.0.0.1:8000"' in text
+    file.write_text(text.replace('base_url = "http://127.0.0.1:8000"', 'base_url = "https://slow.example"'))
+    port = free_port()
+    with (site.parent / "public.log").open("w+") as log:
+        process = subprocess.Popen(
+            [*MASTHEAD, "run", "--site", str(site), "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+        try:
+            page = wait_for(lambda: get(f"http://127.0.0.1:{port}/"))
+            assert "The desk" not in page
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                get(f"http://127.0.0.1:{port}/metrics")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        log.seek(0)
+        assert log.read().count("the desk is not served") == 1
