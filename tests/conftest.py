@@ -93,6 +93,15 @@ class Cluster:
             time.sleep(0.02)
         time.sleep(0.3)
 
+    def listen_to(self, network: str) -> None:
+        """Let machines of ``network`` (10.0.0.0/8) in too; it restarts."""
+        self.stop()
+        with open(self._directory / "data" / "postgresql.conf", "a", encoding="ascii") as conf:
+            conf.write("listen_addresses = '*'\n")
+        with open(self._directory / "data" / "pg_hba.conf", "a", encoding="ascii") as allowed:
+            allowed.write(f"host all all {network} trust\n")
+        self.start()
+
     def database(self) -> str:
         """The URL of a new, empty database."""
         import psycopg

@@ -36,6 +36,20 @@ class Outbox(OneByOne):
         os.close(self._fd)
 
 
+#: The delivery over whose composition a worker stands still; ``composing-N`` in the site says that it does.
+PAUSE_AT = int(os.environ.get("PAUSE_COMPOSING", "0"))
+
+
+def composer(directory: Path):
+    def pausing(edition, row) -> Outgoing:
+        if row.id == PAUSE_AT:
+            (directory / f"composing-{row.id}").touch()
+            time.sleep(600)
+        return compose(edition, row)
+
+    return pausing if PAUSE_AT else compose
+
+
 def compose(edition, row) -> Outgoing:
     return Outgoing(row.id, "", row.address, b"To: you\r\n\r\nHello\r\n", f"{row.id}.{edition.id}@slow.example")
 
@@ -46,7 +60,7 @@ def drain(site: Site, stop):
         return drain_ledger(
             site.store,
             transport,
-            compose,
+            composer(site.settings.directory),
             journal_directory=site.settings.journal,
             options=Options(seconds=float(os.environ.get("DRAIN_SECONDS", "5")), lease_seconds=LEASE_SECONDS),
             stop=stop,
