@@ -5,12 +5,15 @@
     MastheadError
     ├── SettingsError          publication.toml or the environment is wrong
     ├── SiteError              the site directory cannot be used (missing, unwritable, locked)
+    │   └── SiteMoved          state/ was moved away under a running process
     ├── SourceError            one article cannot be read; the others go on
     │   └── HostileContent     it was refused at the door (size, nesting, encoding)
     ├── RenderError            a template failed; names file and line
     │   └── CompositionRefused the rendered edition failed a safety count or a limit
     ├── FeedError              a feed cannot be built
     ├── StoreError             the database cannot be opened or migrated
+    │   ├── NewerDatabase      a newer Masthead made it
+    │   └── StoreConflict      another transaction came first; nothing was written, try again
     ├── DeliveryError          a message did not leave
     ├── ChannelError           a post was not published
     │   ├── OutcomeUnknown     it may have been: read back before sending again
@@ -28,6 +31,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+#: The exit status of a process that starting again cannot help, for whoever would start it (EX_CONFIG).
+HOPELESS = 78
+
 
 class MastheadError(Exception):
     """Base of all expected failures; ``str(error)`` is one line for a person."""
@@ -41,6 +47,10 @@ class SettingsError(MastheadError):
 
 class SiteError(MastheadError):
     """The site directory cannot be used as it is."""
+
+
+class SiteMoved(SiteError):
+    """``state/`` is not where it was when this process began to use it; to go on would make an empty one."""
 
 
 class SourceError(MastheadError):
@@ -75,6 +85,16 @@ class FeedError(MastheadError):
 
 class StoreError(MastheadError):
     """The database could not be opened, migrated or written."""
+
+
+class NewerDatabase(StoreError):
+    """A newer Masthead made the database; starting again does not help."""
+
+
+class StoreConflict(StoreError):
+    """Another transaction came first, and PostgreSQL gave this one up; nothing was written."""
+
+    permanent = False
 
 
 class DeliveryError(MastheadError):

@@ -23,9 +23,10 @@ from celery import signals
 from celery.beat import SchedulingError
 from celery.platforms import SecurityWarning
 
-from publisher.errors import MastheadError
+from publisher.errors import HOPELESS, MastheadError, NewerDatabase, SiteMoved
 from publisher.mail.feedback import coverage
-from publisher.pipeline.site import Site, open_site
+from publisher.pipeline.placed import Placed, keep_looking
+from publisher.pipeline.site import Site, open_site, refuse_newer
 from publisher.settings import Settings, load_settings
 from worker import tasks
 from worker.celery import make_app
@@ -39,7 +40,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; the exit status is 1 when the settings are wrong."""
+    """Run until told to stop; the exit status is 1 when the settings are wrong, 78 when starting again cannot help."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__.splitlines()[0])
     parser.add_argument("--site", type=Path, default=Path("."), help="the site directory")
     parser.add_argument("--concurrency", type=int, default=0, help="tasks at a time; default: [worker] concurrency")
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         settings = load_settings(chosen.site)
+        refuse_newer(settings)
+    except NewerDatabase as error:
+        print(error, file=sys.stderr)
+        return HOPELESS
     except MastheadError as error:
         print(error, file=sys.stderr)
         return 1
@@ -77,7 +82,8 @@ def run(
         return 1
     size = concurrency or settings.worker.concurrency
     app = make_app(settings)
-    runtime = Runtime(settings.directory, concurrency=size, opening=opening)
+    placed = Placed(settings)
+    runtime = Runtime(settings.directory, concurrency=size, opening=opening, placed=placed)
     tasks.register(app, runtime, use_cases)
     warnings.filterwarnings("ignore", category=SecurityWarning)  # in a container, root is who one is
     _die_with_parent()
@@ -96,8 +102,18 @@ def run(
         without_heartbeat=not settings.worker.broker.startswith("amqp"),
         quiet=True,
     )
+    moved: list[SiteMoved] = []
+
+    def stop(error: SiteMoved) -> None:
+        log.critical("%s", error)
+        moved.append(error)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    keep_looking(placed, stop)
     worker.start()
     runtime.close()
+    if moved:
+        return HOPELESS
     return 0 if runtime.stopping() else int(worker.exitcode or 0)
 
 
@@ -128,7 +144,7 @@ def _child(**_: Any) -> None:
 
 
 def _end_now() -> None:
-    logging.getLogger(__name__).warning("not everything ended in %g s; the journal keeps the rest", GRACE_SECONDS)
+    log.warning("not everything ended in %g s; the journal keeps the rest", GRACE_SECONDS)
     os._exit(0)
 
 

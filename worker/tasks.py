@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 from celery import Celery
 
 from publisher import delivery, posting
-from publisher.errors import MastheadError
+from publisher.errors import MastheadError, SiteMoved
 from publisher.pipeline import collecting, mailing, planning, scheduling, subscribers
 from publisher.pipeline.fetching import image_fetcher
 from publisher.pipeline.site import Site
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two notes of the last tick.
 NOTE_SECONDS = 10.0
 
+#: An error that lasts is said again after this many seconds.
+AGAIN_SECONDS = 300.0
 #: Seconds after which one fan-out of WebSub claims no more; the next tick goes on.
 FAN_OUT_SECONDS = 30.0
 
@@ -55,6 +57,29 @@ def _sweep(site: Site) -> object:
 @held_by_restore(FanOut)
 def _fan_out(site: Site) -> FanOut:
     return fan_out_due(site.store, site.settings, now=site.now, budget_seconds=FAN_OUT_SECONDS)
+
+
+class Complaints:
+    """What goes wrong, each error said once while it lasts, whichever steps meet it, and again every few minutes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, tuple[str, float]] = {}
+
+    def say(self, error: Exception, step: str = "") -> None:
+        """Log the error, unless it was and a while is not over."""
+        text, now = str(error), self._clock()
+        self._said = {known: said for known, said in self._said.items() if now - said[1] < AGAIN_SECONDS}
+        if text not in self._said:
+            self._said[text] = (step, now)
+            log.error("%s", f"{step}: {text}" if step else text)
+
+    def settle(self, step: str) -> None:
+        """The step has worked: what it said is over."""
+        self._said = {known: said for known, said in self._said.items() if said[0] != step}
+
+
+_complaints = Complaints()
 
 
 class UseCases(NamedTuple):
@@ -96,7 +121,7 @@ def register(app: Celery, runtime: Runtime, use_cases: UseCases = USE_CASES) -> 
                 _quietly("plan_due", lambda: use_cases.plan_due(site))
                 _quietly("freeze_due", lambda: use_cases.freeze_due(site))
                 _quietly("the ledger", lambda: use_cases.sweep(site))
-            due = _quietly("the ledger", lambda: _due(site.store)) or 0
+            due = _quietly("what is due", lambda: _due(site.store)) or 0
         for name in STEPS:
             ring(name)
         for _ in range(min(due, drains_at_once)):
@@ -139,8 +164,10 @@ def _patient(run: Callable[[], None]) -> Callable[[], None]:
     def guarded() -> None:
         try:
             run()
-        except MastheadError as error:
-            log.error("%s", error)
+        except SiteMoved:
+            return  # said, and acted upon, by whoever watches the place
+        except (MastheadError, OSError) as error:
+            _complaints.say(error)
 
     return guarded
 
@@ -162,10 +189,16 @@ def _note_tick(store: Store) -> None:
 
 
 def _quietly(name: str, use_case: Callable[[], T]) -> T | None:
+    """What goes wrong is a line in the log, and the next tick tries again."""
     try:
-        return use_case()
-    except MastheadError as error:
-        log.error("%s: %s", name, error)
+        done = use_case()
+    except SiteMoved:
+        return None  # said, and acted upon, by whoever watches the place
+    except (MastheadError, OSError) as error:
+        _complaints.say(error, name)
     except Exception:
         log.exception("%s failed", name)
+    else:
+        _complaints.settle(name)
+        return done
     return None

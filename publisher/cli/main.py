@@ -9,7 +9,7 @@ import typer
 
 import publisher
 from publisher.cli.lazily import Entry, Family, group_of, new_app
-from publisher.errors import MastheadError
+from publisher.errors import HOPELESS, MastheadError, SiteMoved
 
 
 def version() -> None:
@@ -142,6 +142,6 @@ def main() -> None:
         app()
     except MastheadError as error:
         typer.echo(typer.style("masthead:", fg="red", bold=True) + f" {error}", err=True)
-        sys.exit(1)
+        sys.exit(HOPELESS if isinstance(error, SiteMoved) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

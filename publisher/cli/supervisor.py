@@ -25,8 +25,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 
-from publisher.errors import SiteError
-from publisher.pipeline.lock import site_lock
+from publisher.errors import HOPELESS, SiteError
+from publisher.pipeline.lock import LOCK, site_lock
+from publisher.pipeline.placed import Placed
+from publisher.pipeline.site import refuse_newer
 from publisher.settings import Settings
 from publisher.settings.reach import start_lines
 
@@ -101,8 +103,12 @@ def supervise(
     """Run until SIGINT or SIGTERM; return when every child is gone.
 
     :raises SiteError: one clear line, before anything is started.
+    :raises NewerDatabase: a newer Masthead made the database; nothing is started.
+    :raises SiteMoved: ``state/`` was moved away meanwhile; everything is stopped.
     """
     with site_lock(settings.state), contextlib.closing(bind(host, port)) as listener:
+        refuse_newer(settings)
+        placed = Placed(settings, (settings.state / LOCK,))
         fd = listener.fileno()
         site = str(settings.directory)
         children = [
@@ -116,6 +122,7 @@ def supervise(
                 say(line)
             try:
                 while not stop.asked:
+                    placed.check()
                     _keep_alive(children, time.monotonic(), say)
                     time.sleep(poll_seconds)
             finally:
@@ -145,6 +152,8 @@ def _keep_alive(children: list[Child], now: float, say: Callable[[str], None]) -
         if child.running:
             continue
         if child.process is not None:
+            if child.process.returncode == HOPELESS:
+                raise SiteError(f"the {child.name} said why it cannot go on; everything is stopped")
             child.failures = 0 if now - child.started > STEADY_SECONDS else child.failures + 1
             pause = min(30.0, 0.5 * 2**child.failures) if child.failures else 0.0
             say(f"{child.name} stopped (exit {child.process.returncode}); starting it again in {pause:.0f} s")

@@ -23,6 +23,7 @@ from pathlib import Path
 from publisher.delivery import journal
 from publisher.delivery.books import move_deferred, settle_result
 from publisher.delivery.journal import Contents
+from publisher.errors import DeliveryError
 from publisher.store import Store, Tx, deliveries, leases, subscribers
 from publisher.store.leases import LeasedChunk
 from publisher.store.states import Event, State
@@ -45,8 +46,17 @@ def recover(
     foreign_grace: float = FOREIGN_GRACE_SECONDS,
     random: Callable[[], float] = _random.random,
 ) -> int:
-    """Open every chunk whose holder is gone; returns how many."""
-    ours = journal.directory_id(directory)
+    """Open every chunk whose holder is gone; returns how many.
+
+    :raises DeliveryError: there can be no journal in ``directory``.
+    """
+    try:
+        ours = journal.directory_id(directory)
+    except OSError as error:
+        said = error.strerror if directory.is_dir() or not directory.exists() else "it is a file"
+        raise DeliveryError(
+            f"no journal can be kept in {directory}: {said}; [worker] journal names a directory"
+        ) from None
     with store.read() as tx:
         held = leases.leased(tx)
     holders = {chunk.holder for chunk in held}

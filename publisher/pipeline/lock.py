@@ -10,6 +10,9 @@ from pathlib import Path
 
 from publisher.errors import SiteError
 
+#: The file in ``state/`` whose lock tells that a site is running.
+LOCK = "run.lock"
+
 
 @contextlib.contextmanager
 def site_lock(state: Path) -> Iterator[None]:
@@ -19,7 +22,7 @@ def site_lock(state: Path) -> Iterator[None]:
     """
     try:
         state.mkdir(parents=True, exist_ok=True)
-        handle = (state / "run.lock").open("a+", encoding="ascii")
+        handle = (state / LOCK).open("a+", encoding="ascii")
     except OSError as error:
         raise SiteError(
             f"{state} cannot be written: {error.strerror}; make it writable or choose another --site"

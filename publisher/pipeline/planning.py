@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from publisher.channels import share_links
 from publisher.digests import planning as editions
 from publisher.digests.composing import compose
-from publisher.errors import MastheadError
+from publisher.errors import MastheadError, StoreConflict
 from publisher.model import Article, Cadence, Edition, EditionStatus
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.pipeline.waiting import held_by_restore
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 60.0
 #: How often a plan is decided outside the transaction that writes it, before it is decided within.
 MAX_OPTIMISTIC_TRIES = 2
+#: How often an audience is frozen again at once when PostgreSQL gave the transaction up for another.
+MAX_CONFLICT_TRIES = 5
 
 
 class _Overtaken(Exception):
@@ -213,12 +215,25 @@ def freeze_due(site: Site, *, progress: Progress = silent) -> list[int]:
             with site.store.begin() as tx:
                 edition_rows.postpone(tx, row.id, due=now + RETRY_SECONDS, reason=str(error))
             continue
-        with site.store.begin(snapshot=True) as tx:
-            if freezing.freeze(tx, row.id, planning.audience(row.id), now=now) is not None:
-                frozen.append(row.id)
+        if _freeze(site, row.id, now):
+            frozen.append(row.id)
     if drafts:
         progress("composing", len(drafts), len(drafts))
     return frozen
+
+
+def _freeze(site: Site, edition_id: int, now: float) -> bool:
+    """Freeze the audience, unless another process did."""
+    for tries_left in reversed(range(MAX_CONFLICT_TRIES)):
+        try:
+            with site.store.begin(snapshot=True) as tx:
+                return freezing.freeze(tx, edition_id, planning.audience(edition_id), now=now) is not None
+        except StoreConflict as error:
+            # Somebody changed what the audience is read from, or froze it: look again.
+            log.debug("edition %d is frozen at another try: %s", edition_id, error)
+            if not tries_left:
+                log.info("edition %d is frozen at the next tick: others write what it reads", edition_id)
+    return False
 
 
 def compose_variants(site: Site, edition_id: int) -> None:

@@ -6,6 +6,7 @@ the same instant as an aware datetime, for rules of the calendar.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from publisher.errors import SiteError
+from publisher.errors import NewerDatabase, SiteError, StoreError
 from publisher.settings import Settings, load_settings
 from publisher.store import Store, open_store
+
+log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -47,6 +50,19 @@ class Site:
 
     def close(self) -> None:
         self.store.close()
+
+
+def refuse_newer(settings: Settings) -> None:
+    """Open the database and close it again, before processes are started that could not use it.
+
+    :raises NewerDatabase: a newer Masthead made it. What may mend itself (the database is away) passes.
+    """
+    try:
+        open_store(settings.database_url).close()
+    except NewerDatabase:
+        raise
+    except StoreError as error:
+        log.warning("%s", error)
 
 
 def open_site(directory: Path, *, clock: Callable[[], float] = time.time, members: bool = True) -> Site:

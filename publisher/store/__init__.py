@@ -11,6 +11,6 @@ expressions that take ``tx`` first, so that a use case may do several things in 
 works on SQLite and on PostgreSQL; instants are UTC epoch seconds.
 """
 
-from publisher.store.database import Store, Tx, is_there, open_store
+from publisher.store.database import Store, Tx, file_of, is_there, open_store
 
-__all__ = ["Store", "Tx", "is_there", "open_store"]
+__all__ = ["Store", "Tx", "file_of", "is_there", "open_store"]

@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
-from publisher.errors import StoreError
+from publisher.errors import NewerDatabase
 from publisher.store.migrate import SCRIPTS
 
 
@@ -20,7 +20,7 @@ def scripts() -> ScriptDirectory:
 def run(connection: Connection, at: str | None, *, to: str = "head") -> None:
     """Run every migration after the revision ``at``, up to the revision ``to``.
 
-    :raises StoreError: the database was made by a newer program.
+    :raises NewerDatabase: the database was made by a newer program.
     """
     config = _config()
     config.attributes["connection"] = connection
@@ -30,9 +30,9 @@ def run(connection: Connection, at: str | None, *, to: str = "head") -> None:
         raise unknown_revision(at) from None
 
 
-def unknown_revision(at: str | None) -> StoreError:
+def unknown_revision(at: str | None) -> NewerDatabase:
     """The failure that a database of a newer program is."""
-    return StoreError(f"the database is at revision {at}, which this Masthead does not know; install the newer one")
+    return NewerDatabase(f"the database is at revision {at}, which this Masthead does not know; install the newer one")
 
 
 def _config() -> Config:

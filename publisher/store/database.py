@@ -24,7 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from publisher.errors import StoreError
+from publisher.errors import SiteMoved, StoreConflict, StoreError
 from publisher.store import migrate, postgresql
 from publisher.store.waiting import Waiting
 
@@ -35,6 +35,8 @@ Tx: TypeAlias = Connection
 BUSY_SECONDS = 15.0
 #: The advisory lock of PostgreSQL under which migrations run; any constant of our own.
 MIGRATION_LOCK = 0x6D617374
+#: States of PostgreSQL (SQLSTATE) in which the same transaction may be tried again: serialisation failure, deadlock.
+_CONFLICTS = ("40001", "40P01")
 #: The oldest SQLite with ``UPDATE … RETURNING``.
 OLDEST_SQLITE = (3, 35)
 
@@ -56,6 +58,7 @@ class Store:
         """A write transaction: committed at the end, rolled back by any exception. Keep it short.
 
         :param snapshot: all statements see the same data, on PostgreSQL too (``REPEATABLE READ``).
+        :raises StoreConflict: another transaction came first (PostgreSQL); nothing was written.
         :raises StoreError: the database is busy, full or gone; nothing was written.
         """
         with self._connection() as connection:
@@ -90,7 +93,8 @@ class Store:
         except (IntegrityError, DataError, ProgrammingError):
             raise  # about what was asked for, not about the database
         except DBAPIError as error:
-            raise StoreError(_one_line(self._engine.url, error.orig)) from error
+            kind = StoreConflict if getattr(error.orig, "sqlstate", "") in _CONFLICTS else StoreError
+            raise kind(_one_line(self._engine.url, error.orig)) from error
 
     def reachable(self) -> bool:
         """Whether the database can be read now."""
@@ -143,9 +147,18 @@ def is_there(url: str) -> bool:
 
     :raises StoreError: the URL cannot be read.
     """
+    file = file_of(url)
+    return file is None or file.exists()
+
+
+def file_of(url: str) -> Path | None:
+    """The file that the database at ``url`` is; ``None`` where it is no file.
+
+    :raises StoreError: the URL cannot be read.
+    """
     parsed = _parse(url)
     in_a_file = parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:"
-    return not in_a_file or Path(str(parsed.database)).exists()
+    return Path(str(parsed.database)) if in_a_file else None
 
 
 def _parse(url: str) -> URL:
@@ -197,6 +210,8 @@ def _sqlite(url: URL, *, make: bool) -> Engine:
     else:
         options["poolclass"] = StaticPool  # every connection to :memory: would be a database of its own
     engine = create_engine(url, hide_parameters=True, **options)
+    if url.database and url.database != ":memory:":
+        _open_no_other_file(engine, Path(url.database))
 
     @event.listens_for(engine, "connect")
     def _settle(dbapi_connection: Any, _record: Any) -> None:
@@ -212,6 +227,22 @@ def _sqlite(url: URL, *, make: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _open_no_other_file(engine: Engine, path: Path) -> None:
+    """Further connections go to the file of the first: SQLite would make an empty one where it was moved away."""
+    opened: list[os.stat_result] = []
+
+    @event.listens_for(engine, "do_connect")
+    def _look(*_: object) -> None:
+        try:
+            there = path.stat()
+        except FileNotFoundError:
+            there = None
+        if not opened and there is not None:
+            opened.append(there)
+        elif opened and (there is None or not os.path.samestat(opened[0], there)):
+            raise SiteMoved(f"the database {path} was moved away or replaced while it is in use")
 
 
 def _make_private_file(path: Path) -> None:

@@ -1,6 +1,7 @@
 """``python -m publisher.web --site DIR [--fd N | --host H --port P]``: serve the pages until TERM.
 
-Started by :mod:`publisher.cli.supervisor` with a bound socket, or alone behind nginx.
+Started by :mod:`publisher.cli.supervisor` with a bound socket, or alone behind nginx. A change of ``publication.toml``
+is followed; ``host``, ``port`` and how connections are counted hold from the next start.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import uvicorn
 
-from publisher.errors import MastheadError
+from publisher.errors import HOPELESS, MastheadError, NewerDatabase, SiteMoved
 from publisher.lib.networks import parse_network
-from publisher.pipeline.site import open_site
+from publisher.pipeline.placed import Placed, keep_looking
+from publisher.settings import load_settings
 from publisher.settings.reach import start_lines
-from publisher.web.app import create_app
+from publisher.web.following import FollowingApp
 from publisher.web.serving.account import Account
 from publisher.web.serving.protocol import BACKLOG, connections_allowed, limited
 from publisher.web.serving.summary import Summary
@@ -43,14 +45,18 @@ def main() -> None:
     parser.add_argument("--host", default=None)
     parser.add_argument("--port", type=int, default=None)
     options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        site = open_site(options.site)
-        app = create_app(site)
+        settings = load_settings(options.site)
+        app = FollowingApp(options.site)
+        placed = Placed(settings)
+    except NewerDatabase as error:
+        print(f"masthead web: {error}", file=sys.stderr)
+        sys.exit(HOPELESS)
     except MastheadError as error:
         sys.exit(f"masthead web: {error}")
     if options.fd is not None:
         leave_with_parent()
-    settings = site.settings
     if options.fd is None:  # else the supervisor has said it
         for line in start_lines(settings):
             print(f"masthead web: {line}", file=sys.stderr, flush=True)
@@ -70,14 +76,27 @@ def main() -> None:
         date_header=True,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
+        lifespan="off",
     )
+    server = uvicorn.Server(config)
+    moved: list[SiteMoved] = []
+
+    def stop(error: SiteMoved) -> None:
+        print(f"masthead web: {error}", file=sys.stderr, flush=True)
+        moved.append(error)
+        server.should_exit = True
+
     for noisy in ("uvicorn.error", "asyncio"):
         logging.getLogger(noisy).addFilter(summary)
+    keep_looking(placed, stop)
+    app.keep_looking()
     try:
-        uvicorn.Server(config).run()
+        server.run()
     finally:
         summary.say()
-        site.close()
+        app.close()
+    if moved:
+        sys.exit(HOPELESS)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from publisher.web.frame.access import ANYBODY
 from publisher.web.frame.frame import Frame, NavLink, remembered
 from publisher.web.frame.paths import section_path
 from publisher.web.frame.routes import Entry, Get, bind
-from publisher.web.frame.security import BodyLimit, SecurityHeaders
+from publisher.web.frame.security import BodyLimit, FormToken, SecurityHeaders
 from publisher.web.site import editions, files, pages, robots
 from publisher.web.subscribers import preferences, subscribe, tracking, unsubscribe
 
@@ -73,8 +73,11 @@ FOOT = (
 )
 
 
-def create_app(site: Site) -> Starlette:
-    """The ASGI application of an open site; opens nothing and starts nothing by itself."""
+def create_app(site: Site, *, token: FormToken | None = None) -> Starlette:
+    """The ASGI application of an open site; opens nothing and starts nothing by itself.
+
+    :param token: the secret of forms that were handed out before.
+    """
     settings = site.settings
 
     def sections() -> tuple[NavLink, ...]:
@@ -90,6 +93,7 @@ def create_app(site: Site) -> Starlette:
             alternates=lambda: announced,
             foot=FOOT,
             fetch=Fetcher().get,
+            token=token,
         )
     )
 

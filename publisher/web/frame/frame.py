@@ -97,9 +97,11 @@ class Frame:
         alternates: Callable[[], tuple[AlternateLink, ...]] = lambda: (),
         foot: tuple[NavLink, ...] = (),
         fetch: Callable[[str], bytes] = _no_network,
+        token: FormToken | None = None,
     ) -> Frame:
         """The frame of ``site``; templates and style are read once.
 
+        :param token: the secret of forms that were handed out before; by default a new one.
         :raises SettingsError: the token of ``/metrics`` cannot be read, or is short enough to be guessed.
         """
         settings, publication = site.settings, site.settings.as_publication()
@@ -115,6 +117,7 @@ class Frame:
             alternates=alternates,
             foot=foot,
             fetch=fetch,
+            token=token or FormToken(),
         )
 
     @property

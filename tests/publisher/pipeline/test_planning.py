@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from publisher.digests import planning as deciding
 from publisher.model import EditionStatus
@@ -13,7 +18,7 @@ from publisher.pipeline.audience import join_audience
 from publisher.pipeline.mailing import drain
 from publisher.pipeline.planning import MAX_OPTIMISTIC_TRIES, freeze_due, plan_editions
 from publisher.pipeline.site import Site, open_site
-from publisher.store import articles, editions, subscribers
+from publisher.store import articles, editions, freezing, subscribers
 from tests.factories import write_site
 
 NOW = 1_795_000_000.0
@@ -238,3 +243,30 @@ def test_a_subscriber_of_topics_is_told_which_of_them_brought_the_digest(site):
     assert b"Bread" in by_subscriber[True]
     assert b"stars" not in by_subscriber[True]
     assert b"Bread" not in by_subscriber[False]
+
+
+@pytest.mark.server
+def test_processes_that_freeze_at_once_log_no_error(tmp_path, cluster, caplog):
+    """PostgreSQL gives up one of two transactions that froze the same draft; that is nobody's mistake."""
+    write_site(tmp_path, digests=[{"name": "letter"}], database={"url": cluster.database()})
+    (tmp_path / "subscribers.csv").write_text("address\n" + "".join(f"s{n}@example.org\n" for n in range(50)))
+    sites = [open_site(tmp_path, clock=lambda: NOW) for _ in range(4)]
+    write(sites[0], "one")
+    collect(sites[0])
+    plan_editions(sites[0])
+    started, real = threading.Barrier(4), freezing.freeze
+
+    def together(tx, *rest, **more):
+        tx.execute(text("SELECT 1"))  # the snapshot is taken before the others write
+        with contextlib.suppress(threading.BrokenBarrierError):
+            started.wait(10)
+        return real(tx, *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as pool:
+        patch.setattr(freezing, "freeze", together)
+        threading.Timer(20, started.abort).start()
+        frozen = list(pool.map(freeze_due, sites))
+    assert sorted(map(len, frozen)) == [0, 0, 0, 1]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    for site in sites:
+        site.close()
