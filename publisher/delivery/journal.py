@@ -115,11 +115,15 @@ class Journal:
 
         :raises OSError: there is no room or no right to write.
         """
-        self.holder = f"{directory_id(directory)}/{secrets.token_hex(8)}"
-        self.path = path_of(directory, self.holder)
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
+        while True:
+            self.holder = f"{directory_id(directory)}/{secrets.token_hex(8)}"
+            self.path = path_of(directory, self.holder)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if self.path.exists():
+                break
+            os.close(self._fd)  # before it was locked, somebody took it for a dead sender's, and removed it
+        try:
             os.posix_fallocate(self._fd, 0, HEADER + 2 * REGION)
             self._map = mmap.mmap(self._fd, HEADER + 2 * REGION)
         except BaseException:

@@ -81,6 +81,27 @@ def test_under_report_the_one_in_doubt_is_named_and_not_sent_again(ledger):
     assert (account.sent, account.in_doubt) == (59, 1)
 
 
+def test_a_journal_that_is_taken_for_an_orphan_while_it_is_made_is_made_again(ledger, monkeypatch):
+    lock, recovered = journal.fcntl.flock, []
+
+    def flock(fd, how):
+        if how == journal.fcntl.LOCK_EX and not recovered:  # the new file is there, and not locked yet
+            recovered.append(True)
+            ledger.sweep()
+        lock(fd, how)
+
+    monkeypatch.setattr(journal.fcntl, "flock", flock)
+    edition = ledger.edition(60)
+    kill_at(ledger, 41, after_send=True)
+    run_until_killed(ledger)
+    assert recovered
+    ledger.transport.before = lambda outgoing: None
+    ledger.now += 3600  # were the journal lost, the whole batch would be in doubt now
+    ledger.drain()
+    assert ledger.account(edition).sent == 60
+    assert len(ledger.transport.taken) == 61
+
+
 def test_recovering_twice_changes_nothing_the_second_time(ledger):
     edition = ledger.edition(30)
     ledger.transport.answers["reader3@d0.example"] = [Result(Outcome.DEFERRED, 450, "4.2.1", "later")]
