@@ -12,6 +12,7 @@ import fcntl
 import gzip
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -76,12 +77,29 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+#: Building every feed of a large archive takes this long at most on a slow machine.
+WRITER_SECONDS = 120.0
+
+
 @contextmanager
-def one_writer(lock: Path) -> Iterator[None]:
-    """Only one process builds at a time; the next one waits and then finds little left to do."""
+def one_writer(lock: Path, *, wait_seconds: float = WRITER_SECONDS) -> Iterator[None]:
+    """Only one process builds at a time; the next one waits and then finds little left to do.
+
+    :raises FeedError: the other did not end in time; a process that was stopped (SIGSTOP) must not stop others.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait_seconds
     with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise FeedError(
+                        f"another process has been writing the feeds for {wait_seconds:g} s; they are tried again"
+                    ) from None
+            time.sleep(0.02)
         yield
 
 
