@@ -12,7 +12,8 @@ from publisher import posting
 from publisher.settings import load_settings
 from publisher.store import articles, posts
 from publisher.store import channels as channel_rows
-from publisher.store.posts import channel, post
+from publisher.store.channels import channel
+from publisher.store.posts import post
 
 HOME = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
