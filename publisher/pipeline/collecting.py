@@ -21,7 +21,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from publisher import posting
 from publisher.articles import identity, sources
@@ -232,7 +232,7 @@ def _build(site: Site, tx: Tx, known: list[KnownArticle], reading: _Reading, res
             result.drafts += 1
         else:
             stored = read_from.get(one.id, "")
-            due = _due(site, one, stored, before.get(one.id), untouched=reading.untouched)
+            due = _due(site, one, stored, before.get(one.id), now=now, untouched=reading.untouched)
             if due.article.published > now:
                 result.waiting += 1
                 instant = due.article.published.timestamp()
@@ -247,8 +247,10 @@ def _build(site: Site, tx: Tx, known: list[KnownArticle], reading: _Reading, res
     return built
 
 
-def _due(site: Site, one: identity.Identified, stored: str, previous: Article | None, *, untouched: bool) -> _Due:
-    publication, now = site.settings.as_publication(), site.now_utc()
+def _due(
+    site: Site, one: identity.Identified, stored: str, previous: Article | None, *, now: datetime, untouched: bool
+) -> _Due:
+    publication = site.settings.as_publication()
     article = identity.build_article(one.document, one.id, publication, now=now, previous=previous)
     edited = is_edited(one.document, stored, article, previous, untouched=untouched)
     if not edited:

@@ -49,7 +49,7 @@ class Source(FileSource):
         published, updated = fields.instant("date"), fields.instant("updated")
         draft = fields.flag("draft")
         if published is None and not draft:
-            reason = 'it has no date; the moment it is first published stands in; add "date: 2025-07-16"'
+            reason = 'it has no date; the moment it is first published stands in; add "date: YYYY-MM-DD"'
             fields.warn(1, reason)
         elif published and updated and updated < published:
             fields.warn(fields.line("updated"), "updated is earlier than date; it is left out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 import pytest
 
@@ -77,3 +78,16 @@ def test_an_article_keeps_its_id_when_file_title_and_slug_change(site, directory
     write(directory, "renamed", slug="elsewhere")
     (after,) = collect(site).changed
     assert (after.id, after.title, after.slug) == (before.id, "renamed", "elsewhere")
+
+
+def test_an_article_without_a_date_goes_out_at_once_by_a_clock_that_moves(tmp_path):
+    """One instant decides a whole reading: by a second look at the clock the article would lie in the future."""
+    site = write_site(tmp_path / "moving")
+    (site / "articles" / "plain.md").write_text("# No date\n\nOnly words.\n", encoding="utf-8")
+    ticks = count()
+    opened = open_site(site, clock=lambda: NOW + next(ticks) / 1000)
+    try:
+        result = collect(opened)
+        assert ([article.title for article in result.new], result.waiting) == (["No date"], 0)
+    finally:
+        opened.close()
