@@ -11,6 +11,7 @@ the file's own number, or by the name of the host and the path.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -42,7 +43,9 @@ def machine_of(settings: Settings) -> Machine:
         return Machine("", place)
     path = settings.state / FILE_NAME
     try:
-        return Machine(_kept(path, place) or _made(path, place), place)
+        with path.with_name(f".{FILE_NAME}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that start on a copy, one makes the id
+            return Machine(_kept(path, place) or _made(path, place), place)
     except OSError as error:
         raise SiteError(f"{path} cannot be written: {error.strerror}") from None
 
@@ -58,18 +61,10 @@ def _kept(path: Path, place: str) -> str:
 
 
 def _made(path: Path, place: str) -> str:
-    """A new id, in place of one that is not ours; of two processes that make one at once, both get the same."""
+    """A new id, in place of one that is not ours."""
     mine = path.with_name(f".{FILE_NAME}-{secrets.token_hex(4)}")
     with mine.open("x", encoding="utf-8") as handle:
         kept = {"id": secrets.token_hex(8), "place": place, "file": os.fstat(handle.fileno()).st_ino}
         handle.write(json.dumps(kept))
-    try:
-        if path.exists():
-            mine.replace(path)
-        else:
-            os.link(mine, path)
-    except FileExistsError:
-        pass  # another process was first
-    finally:
-        mine.unlink(missing_ok=True)
-    return _kept(path, place)
+    mine.replace(path)
+    return str(kept["id"])

@@ -122,7 +122,10 @@ def application(frame: Frame) -> Starlette:
         routes.insert(0, Mount(prefix, routes=list(bound)))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders, policy=frame.policy, visitors=frame.visitors), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(SecurityHeaders, policy=frame.policy, visitors=frame.visitors),
+            Middleware(BodyLimit, prefix=prefix),
+        ],
         exception_handlers=problems.handlers(frame),
     )
     # Starlette would redirect to an absolute address made of the Host header; problems.py has its own way.

@@ -107,17 +107,21 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Middleware: a body over its limit is refused with 413 as soon as that is known."""
+    """Middleware: a body over its limit is refused with 413 as soon as that is known.
 
-    def __init__(self, app: ASGIApp, limits: tuple[tuple[str, int], ...] = BODY_LIMITS) -> None:
+    :param prefix: the path of ``base_url``; the limits hold with and without it, as the routes do.
+    """
+
+    def __init__(self, app: ASGIApp, limits: tuple[tuple[str, int], ...] = BODY_LIMITS, prefix: str = "") -> None:
         self.app = app
         self.limits = limits
+        self.prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix(self.prefix)
         limit = next(bytes_ for prefix, bytes_ in self.limits if path.startswith(prefix))
         declared = Headers(scope=scope).get("content-length", "0")
         too_large = not declared.isascii() or not declared.isdigit() or len(declared) > 12 or int(declared) > limit

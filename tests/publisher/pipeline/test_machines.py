@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from publisher.pipeline import owning
 from publisher.pipeline.collecting import collect, gather
 from publisher.pipeline.machine import machine_of
 from publisher.pipeline.site import Site, open_site
+from publisher.settings import load_settings
 from publisher.store import articles
 from tests.factories import write_site
 
@@ -281,3 +283,15 @@ def test_each_machine_reads_its_own_list_of_subscribers_once(machines, monkeypat
         for site in machines:
             gather(site)
     assert read == machines
+
+
+def test_processes_that_start_at_once_on_a_copied_state_agree_on_who_the_machine_is(tmp_path):
+    site = write_site(tmp_path, database={"url": "postgresql+psycopg://db/x"})
+    (site / "state").mkdir()
+    foreign = {"id": "another", "place": "elsewhere:/srv", "file": 0}
+    for _ in range(10):
+        (site / "state" / "machine").write_text(json.dumps(foreign), encoding="utf-8")
+        with ThreadPoolExecutor(6) as pool:
+            ids = set(pool.map(lambda _: machine_of(load_settings(site)).id, range(6)))
+        assert len(ids) == 1
+        assert ids != {"another"}

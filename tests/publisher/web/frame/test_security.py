@@ -149,6 +149,16 @@ def test_a_body_over_the_limit_is_refused_whether_or_not_it_declares_its_size(sm
     assert small.post("/form", content=b"a=1", headers=form | {"content-length": "9" * 13}).status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/webhooks/ses", "/news/webhooks/ses"])
+def test_a_batch_of_reports_may_be_larger_with_and_without_the_path_of_the_base_url(path):
+    async def read(scope, receive, send):
+        size = len((await receive())["body"])
+        await PlainTextResponse(str(size))(scope, receive, send)
+
+    client = TestClient(BodyLimit(read, prefix="/news"))
+    assert client.post(path, content=b"x" * 100_000).text == "100000"
+
+
 def test_a_file_in_a_form_is_refused(small):
     part = b'--x\r\nContent-Disposition: form-data; name=a; filename="f"\r\n\r\n1\r\n--x--\r\n'
     answer = small.post("/form", content=part, headers={"content-type": "multipart/form-data; boundary=x"})
