@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from publisher.cli.base import HERE, SiteOption, console
 from publisher.cli.site_template import create_site
 from publisher.cli.supervisor import supervise
+from publisher.lib.networks import is_loopback_host
 from publisher.settings import load_settings
 
 
@@ -37,9 +39,18 @@ def run(
 
     settings = load_settings(directory)
     check_members(settings)
-    supervise(
-        settings,
-        host=host or settings.web.host,
-        port=port or settings.web.port,
-        say=lambda line: console.print(f"[bold]{settings.publication.title}[/]  {line}", soft_wrap=True),
-    )
+
+    def say(line: str) -> None:
+        console.print(f"[bold]{settings.publication.title}[/]  {line}", soft_wrap=True)
+
+    if elsewhere := _links_lead_elsewhere(settings.publication.base_url, port or settings.web.port):
+        say(elsewhere)
+    supervise(settings, host=host or settings.web.host, port=port or settings.web.port, say=say)
+
+
+def _links_lead_elsewhere(base_url: str, port: int) -> str:
+    """A line where ``base_url`` is this machine at another port than the one that is served; else empty."""
+    parts = urlsplit(base_url)
+    if not is_loopback_host(parts.netloc) or (parts.port or 80) == port:
+        return ""
+    return f"links in mail and feeds lead to {base_url}, not to port {port}: set [publication] base_url to match"

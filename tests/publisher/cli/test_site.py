@@ -29,3 +29,19 @@ def test_a_wrong_member_or_option_stops_run_with_one_line(tmp_path, monkeypatch,
     assert isinstance(result.exception, SettingsError)
     assert named in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "port", "said"),
+    [
+        ("http://127.0.0.1:8000", "8765", True),
+        ("http://localhost:8000", "8000", False),
+        ("https://slow.example", "8765", False),
+    ],
+)
+def test_run_says_when_its_links_lead_to_another_port(tmp_path, monkeypatch, base_url, port, said):
+    monkeypatch.setattr("publisher.cli.site.supervise", lambda *_, **__: None)
+    site = write_site(tmp_path / "site", publication={"base_url": base_url})
+    result = CliRunner().invoke(app, ["run", "--site", str(site), "--port", port])
+    assert result.exit_code == 0, result.output
+    assert ("links in mail and feeds lead to" in " ".join(result.output.split())) is said
