@@ -26,7 +26,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from publisher.errors import SettingsError
 from publisher.model import Publication
-from publisher.settings.base import Secret, Table, describe_table
+from publisher.settings.base import Secret, Table, describe_table, hides_input
 from publisher.settings.channels import ChannelSettings
 from publisher.settings.design import DesignSettings
 from publisher.settings.digests import DigestSettings
@@ -136,7 +136,7 @@ def load_settings(directory: Path, environment: Mapping[str, str] | None = None)
     for line in rename(raw):
         _warn_once(f"{path}: {line}")
     if "directory" in raw:
-        raise SettingsError(f"{path}: directory = {raw['directory']!r}: unknown key")
+        raise SettingsError(f"{path}: directory: unknown key")
     try:
         return Settings.model_validate({**raw, "directory": directory.resolve()})
     except ValidationError as error:
@@ -172,13 +172,13 @@ def _one_line(error: ValidationError) -> str:
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        return f"{key} = {first['input']!r}: unknown key; docs/settings.md lists every setting{tail}"
+        return f"{key}: unknown key; docs/settings.md lists every setting{tail}"
     if first["type"] == "missing":
         return f"{key}: missing; a value is required{tail}"
     if not key:
         return f"{message}{tail}"
-    if first["type"] == "secret_in_file":
-        return f"{key}: {message}{tail}"  # its input is the secret itself
+    if hides_input(first):
+        return f"{key}: {message}{tail}"
     shown = repr(first["input"])
     return f"{key} = {shown if len(shown) <= 80 else shown[:77] + '…'}: {message}{tail}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from publisher.errors import SettingsError
 
@@ -56,11 +56,14 @@ def read_options(options: type[OptionsT], values: Mapping[str, object], *, where
         raise SettingsError(f"{key}: unknown key{known.format(label=label)}")
     if first["type"] == "missing":
         raise SettingsError(f"{key}: missing; a value is required")
-    if first["type"] == "secret_in_file":  # its input is the secret itself
-        raise SettingsError(f"{key}: {message}")
-    if isinstance(first["input"], (dict, list)):  # a rule over several keys: the message names them
+    if hides_input(first):
         raise SettingsError(f"{key}: {message}")
     raise SettingsError(f"{key} = {first['input']!r}: {message}")
+
+
+def hides_input(error: ErrorDetails) -> bool:
+    """Whether a message leaves the input of ``error`` out: a secret, or a table or list that may hold one; pure."""
+    return error["type"] == "secret_in_file" or isinstance(error["input"], (Mapping, list, tuple))
 
 
 def read_options_among(
@@ -94,7 +97,7 @@ class Secret(Table):
     @model_validator(mode="before")
     @classmethod
     def _not_in_the_clear(cls, value: object) -> object:
-        if isinstance(value, str):
+        if not isinstance(value, (Mapping, Secret)):
             raise PydanticCustomError("secret_in_file", IN_THE_CLEAR)
         return value
 
