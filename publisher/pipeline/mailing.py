@@ -103,7 +103,8 @@ def composer(site: Site) -> delivery.Composer:
 
 def transport_of(site: Site) -> Transport:
     """The transport that the settings name, holding to the rates that all workers share; its troubles are noted."""
-    return WatchedTransport(open_transport(site.settings, reserver(site.store)), site.store, site.clock)
+    transport = open_transport(site.settings, reserver(site.store))
+    return WatchedTransport(transport, site.store, site.clock, name=site.settings.mail.transport)
 
 
 class _Kept(threading.local):

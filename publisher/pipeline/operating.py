@@ -69,7 +69,7 @@ def standings(site: Site, *, limit: int = 10) -> list[EditionStanding]:
 def _standing(site: Site, tx: Tx, edition_id: int, digest: str, number: int, title: str) -> EditionStanding:
     watched = deliveries.watch(tx, edition_id, now=site.now())
     waits = watched.status is EditionStatus.SENDING and watched.account.pending > 0
-    trouble = mail_trouble(tx) if waits else None
+    trouble = mail_trouble(tx, site.settings.mail.transport) if waits else None
     complaints = complaint_rate(tx, site.settings, edition_id)
     return EditionStanding(edition_id, digest, number, title, watched, complaints, trouble)
 

@@ -46,15 +46,21 @@ class Trouble:
         return {"name": self.name, "reply": self.reply, "since": self.since, "times": self.times}
 
 
-def mail_trouble(tx: Tx) -> Trouble | None:
-    """Why mail does not leave; ``None`` when the last that was tried found its relay working."""
+def mail_trouble(tx: Tx, transport: str) -> Trouble | None:
+    """Why mail does not leave by ``transport``; ``None`` when the last that was tried found its relay working.
+
+    What another transport met, which is no longer the one that is set, holds nothing up. A row of an older version does
+    not say whose it is: it is shown until a message leaves.
+    """
     row = troubles.get(tx, troubles.MAIL)
-    return Trouble(troubles.MAIL, row.reply, row.since, row.times) if row else None
+    if row is None or row.by not in ("", transport):
+        return None
+    return Trouble(troubles.MAIL, row.reply, row.since, row.times)
 
 
 def standing_troubles(site: Site, tx: Tx) -> tuple[Trouble, ...]:
     """Everything that holds mail, sign-ups or a channel up now."""
-    mail = mail_trouble(tx)
+    mail = mail_trouble(tx, site.settings.mail.transport)
     names = {table.name for table in site.settings.channels if not table.dry_run}
     paused = (
         Trouble(f"channel {row.name}", row.reason or "paused", row.paused)
@@ -89,10 +95,11 @@ def word_of(result: Result) -> str | None:
 
 
 class WatchedTransport:
-    """A transport whose trouble is noted; see :class:`publisher.mail.transport.Transport`."""
+    """A transport, set as ``name``, whose trouble is noted; see :class:`publisher.mail.transport.Transport`."""
 
-    def __init__(self, transport: Transport, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, transport: Transport, store: Store, clock: Callable[[], float], *, name: str) -> None:
         self._transport = transport
+        self._name = name
         self._store = store
         self._clock = clock
 
@@ -127,7 +134,7 @@ class WatchedTransport:
                 self._over()
             if trouble:
                 with self._store.begin() as tx:
-                    before = troubles.note(tx, troubles.MAIL, trouble, now=self._clock())
+                    before = troubles.note(tx, troubles.MAIL, trouble, now=self._clock(), by=self._name)
                 if before is None or before.reply != trouble:
                     log.error("mail does not leave: %s", trouble)
         except StoreError as error:

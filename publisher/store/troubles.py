@@ -17,12 +17,13 @@ _PREFIX = "trouble:"
 
 
 class TroubleRow(NamedTuple):
-    """``since`` and ``last`` in UTC epoch seconds; ``times``: how often it was met."""
+    """``since`` and ``last`` in UTC epoch seconds; ``times``: how often ``by`` (a transport) met it."""
 
     reply: str
     since: float
     last: float
     times: int
+    by: str = ""
 
 
 def get(tx: Connection, name: str) -> TroubleRow | None:
@@ -31,11 +32,13 @@ def get(tx: Connection, name: str) -> TroubleRow | None:
     return TroubleRow(*json.loads(kept)) if kept else None
 
 
-def note(tx: Connection, name: str, reply: str, *, now: float) -> TroubleRow | None:
-    """Note trouble with its last reply; returns what stood before."""
+def note(tx: Connection, name: str, reply: str, *, now: float, by: str = "") -> TroubleRow | None:
+    """Note trouble with its last reply; returns what stood before, of the same ``by``."""
     before = get(tx, name)
+    if before is not None and before.by != by:
+        before = None
     since, times = (before.since, before.times) if before else (now, 0)
-    meta.put(tx, _PREFIX + name, json.dumps([reply, since, now, times + 1]))
+    meta.put(tx, _PREFIX + name, json.dumps([reply, since, now, times + 1, by]))
     return before
 
 

@@ -13,6 +13,11 @@ from publisher.settings.reach import is_public_site
 _LEAVING = frozenset({"smtp"})
 
 
+def leaves(settings: Settings) -> bool:
+    """Whether mail leaves this machine, so that something can come back."""
+    return settings.mail.transport in _LEAVING
+
+
 def reads_mail(settings: Settings) -> bool:
     """Whether messages that come back are read; without that no address for them is advertised."""
     return settings.feedback.mailbox != OFF
@@ -30,7 +35,7 @@ class Gap(NamedTuple):
 
 def gaps(settings: Settings) -> tuple[Gap, ...]:
     """What is not covered; nothing where no mail leaves this machine."""
-    if settings.mail.transport not in _LEAVING:
+    if not leaves(settings):
         return ()
     found = []
     sender, domain = settings.sender.address, settings.mail.return_domain

@@ -53,6 +53,10 @@ def check_return_domain(settings: Settings, resolver: Resolver) -> Finding:
 
 def check_feedback(settings: Settings) -> list[Finding]:
     """What comes back and is not read: the lines that a worker says at start."""
+    if not coverage.leaves(settings):
+        read = "" if coverage.reads_mail(settings) else " and nothing is read"
+        here = f'while mail stays on this machine ([mail] transport = "{settings.mail.transport}")'
+        return [ok("feedback", f"nothing comes back{read} {here}")]
     gaps = coverage.gaps(settings)
     if not gaps:
         return [ok("feedback", "bounces, complaints and requests to unsubscribe are read")]

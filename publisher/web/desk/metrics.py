@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from publisher.store import Tx, figures, troubles
+from publisher.pipeline.troubles import mail_trouble
+from publisher.store import Tx, figures
 from publisher.web.frame.access import METRICS
 from publisher.web.frame.frame import Frame
 from publisher.web.frame.routes import Get
@@ -45,10 +46,10 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def collect(tx: Tx, now: float) -> list[Metric]:
-    """Every metric; ``now`` in UTC epoch seconds."""
+def collect(tx: Tx, now: float, transport: str) -> list[Metric]:
+    """Every metric; ``now`` in UTC epoch seconds, ``transport`` the one that is set."""
     found = figures.read(tx, now)
-    held_up = troubles.get(tx, troubles.MAIL)
+    held_up = mail_trouble(tx, transport)
     deliveries = tuple(
         ({"edition": f"{one.digest}/{one.number}", "state": state}, float(getattr(one, state)))
         for one in found.editions
@@ -98,7 +99,7 @@ def collect(tx: Tx, now: float) -> list[Metric]:
 
 def metrics(frame: Frame, request: Request) -> Response:
     with frame.site.store.read() as tx:
-        text = exposition(collect(tx, frame.site.now()))
+        text = exposition(collect(tx, frame.site.now(), frame.site.settings.mail.transport))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -17,6 +17,7 @@ from publisher.pipeline.operating import standings, troubles
 from publisher.pipeline.site import open_site
 from publisher.pipeline.troubles import mail_trouble, word_of
 from publisher.store import channels
+from publisher.store import troubles as trouble_rows
 from tests.factories import write_site
 from tests.fakes.relay import FaultyRelay, Habits
 
@@ -107,19 +108,54 @@ def test_success_clears_it_and_the_log_says_both_once(tmp_path: Path, caplog: py
             site.close()
 
 
+def test_a_trouble_of_a_transport_that_is_no_longer_set_is_not_shown(tmp_path: Path) -> None:
+    site = make(tmp_path, closed_port())
+    assert call(site, "publish").exit_code == 1
+    assert "mail does not leave" in call(site, "status").output
+    write_site(site, digests=[{"name": "letter"}])
+    shown = call(site, "status")
+    assert "mail does not leave" not in shown.output
+    assert "refused" not in shown.output
+    (one,) = json.loads(call(site, "status", "--json").stdout)
+    assert one["trouble"] is None
+    opened = open_site(site)
+    try:
+        assert troubles(opened) == ()
+        with opened.store.begin() as tx:
+            tx.exec_driver_sql("UPDATE chunk SET due = 0")
+            begun = trouble_rows.note(tx, trouble_rows.MAIL, "no space", now=1_800_000_000.0, by="maildir")
+        assert begun is None, "it begins now, not with the other transport's"
+        assert [one.times for one in troubles(opened)] == [1]
+    finally:
+        opened.close()
+
+
+def test_a_standing_trouble_fails_a_publish_only_while_deliveries_wait(tmp_path: Path) -> None:
+    site = make(tmp_path, closed_port())
+    assert call(site, "publish").exit_code == 1
+    waiting = call(site, "publish")
+    assert waiting.exit_code == 1
+    assert "mail does not leave" in waiting.output
+    assert call(site, "cancel", "latest", "--yes").exit_code == 0
+    idle = call(site, "publish")
+    assert idle.exit_code == 0, idle.output
+    assert "mail does not leave" not in idle.output
+    assert "mail does not leave" in call(site, "status").output, "it stands until a message leaves"
+
+
 def test_one_process_notes_it_and_another_sees_it(tmp_path: Path) -> None:
     make(tmp_path, closed_port())
     call(tmp_path, "publish")
     site = open_site(tmp_path)
     try:
         with site.store.read() as tx:
-            first = mail_trouble(tx)
+            first = mail_trouble(tx, "smtp")
         call(tmp_path, "publish")
         with site.store.begin() as tx:
             tx.exec_driver_sql("UPDATE chunk SET due = 0")
         call(tmp_path, "publish")
         with site.store.read() as tx:
-            second = mail_trouble(tx)
+            second = mail_trouble(tx, "smtp")
     finally:
         site.close()
     assert first is not None

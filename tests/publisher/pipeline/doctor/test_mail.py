@@ -39,3 +39,21 @@ def test_a_key_that_cannot_be_read_is_told_without_it(tmp_path):
 def test_mail_that_we_do_not_sign_is_a_warning(tmp_path):
     (found,) = mail.check_signatures(factories.settings(tmp_path), "slow.example", ZoneResolver(""))
     assert (found.level, "masthead dkim new" in found.todo) == (Level.WARNING, True)
+
+
+SMTP = {"transport": "smtp", "host": "relay.example", "return_domain": "bounces.slow.example"}
+FED_BACK = {"mailbox": "maildir", "path": "reports", "complaints_to": ["fbl@slow.example"]}
+
+
+@pytest.mark.parametrize(
+    ("transport", "feedback", "level", "seen"),
+    [
+        ({}, {"mailbox": "off"}, Level.OK, "nothing comes back and nothing is read while mail stays on this machine"),
+        ({}, FED_BACK, Level.OK, "nothing comes back while mail stays on this machine"),
+        (SMTP, FED_BACK, Level.OK, "bounces, complaints and requests to unsubscribe are read"),
+        (SMTP, {"mailbox": "off"}, Level.WARNING, "are not read"),
+    ],
+)
+def test_what_comes_back_is_said_to_be_read_only_where_it_is(tmp_path, transport, feedback, level, seen):
+    found = mail.check_feedback(factories.settings(tmp_path, mail=transport, feedback=feedback))
+    assert (found[0].level, seen in found[0].seen) == (level, True), found[0].seen
