@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -15,7 +19,7 @@ from rich.table import Table
 from publisher.cli.base import HERE, JsonOption, SiteOption, console, errors, opened, print_json
 from publisher.errors import SiteError
 from publisher.mail.feedback.mailboxes import open_mailbox
-from publisher.pipeline.subscribers import import_subscribers
+from publisher.pipeline.subscribers import import_subscribers, known_digests
 from publisher.subscribers import interchange
 from publisher.subscribers.interchange.columns import BadRow
 from publisher.subscribers.mailbox import report_server
@@ -94,7 +98,7 @@ def _show(report: interchange.Report, written: Path | None) -> None:
 def _write_aside(path: Path, rows: list[BadRow]) -> Path:
     columns = list(dict.fromkeys(name for bad in rows for name in bad.row))
     try:
-        with path.open("w", encoding="utf-8", newline="") as out:
+        with _private(path) as out:
             writer = csv.writer(out)
             writer.writerow(["line", "reason", *columns])
             for bad in rows:
@@ -102,6 +106,18 @@ def _write_aside(path: Path, rows: list[BadRow]) -> Path:
     except OSError as error:
         raise SiteError(f"{path} cannot be written: {error.strerror}") from None
     return path
+
+
+@contextmanager
+def _private(path: Path) -> Iterator[TextIO]:
+    """A file to write for its owner alone, for addresses stand in it.
+
+    :raises OSError: it cannot be written.
+    """
+    with open(path, "w", encoding="utf-8", newline="", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
+        if stat.S_ISREG(os.fstat(out.fileno()).st_mode):  # it may have been there with another mode
+            os.fchmod(out.fileno(), 0o600)
+        yield out
 
 
 def export(
@@ -112,17 +128,21 @@ def export(
     suppressions: Annotated[bool, typer.Option("--suppressions", help="Who is never mailed, and why.")] = False,
 ) -> None:
     """Write all subscribers with what they asked for, or all suppressions."""
+    if format.lower() not in ("", "csv", "json"):
+        raise SiteError(f"no format is named {format}; there are: csv, json")
     kind: interchange.Kind = "json" if (format or (out.suffix[1:] if out else "")).lower() == "json" else "csv"
     with opened(directory) as site:
-        target = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
+        known_digests(site, [digest] if digest else [])
         try:
-            if suppressions:
-                count = interchange.export_suppressions(site.store, target, kind=kind)
-            else:
-                count = interchange.export_subscribers(site.store, target, now=site.now(), kind=kind, digest=digest)
-        finally:
-            if out:
-                target.close()
+            with _private(out) if out else nullcontext(sys.stdout) as target:
+                if suppressions:
+                    count = interchange.export_suppressions(site.store, target, kind=kind)
+                else:
+                    count = interchange.export_subscribers(site.store, target, now=site.now(), kind=kind, digest=digest)
+        except OSError as error:
+            if out is None:
+                raise
+            raise SiteError(f"{out} cannot be written: {error.strerror}") from None
     errors.print(f"{count} rows" + (f" in {out}" if out else ""), soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from publisher.errors import MastheadError
@@ -12,7 +13,7 @@ from publisher.pipeline.site import Site
 from publisher.pipeline.waiting import held_by_restore
 from publisher.store import limits, meta, notices, private_feeds, reports, signups
 from publisher.subscribers import interchange
-from publisher.subscribers.interchange.columns import BadRow
+from publisher.subscribers.interchange.columns import REASONS, BadRow
 from publisher.subscribers.interchange.importing import Progress
 from publisher.subscribers.mailbox import drain_mailbox
 from publisher.subscribers.notices import send_due_notices
@@ -67,6 +68,18 @@ def _is_time(site: Site, name: str, every: float) -> bool:
     return True
 
 
+def known_digests(site: Site, names: Iterable[str]) -> tuple[str, ...]:
+    """The names of all digests.
+
+    :raises MastheadError: one of ``names`` is none of them.
+    """
+    known = tuple(digest.name for digest in site.settings.digests)
+    for name in names:
+        if name not in known:
+            raise MastheadError(f"no digest is named {name}; there are: {', '.join(known)}")
+    return known
+
+
 def import_subscribers(
     site: Site,
     path: Path,
@@ -79,12 +92,11 @@ def import_subscribers(
 ) -> interchange.Report:
     """Import a file into ``digests`` (none: all); see :func:`publisher.subscribers.interchange.import_file`.
 
-    :raises MastheadError: there is no such digest, or the file cannot be used.
+    :raises MastheadError: there is no such digest or reason, or the file cannot be used.
     """
-    known = tuple(digest.name for digest in site.settings.digests)
-    for name in digests:
-        if name not in known:
-            raise MastheadError(f"no digest is named {name}; there are: {', '.join(known)}")
+    known = known_digests(site, digests)
+    if suppress_all and suppress_all not in REASONS:
+        raise MastheadError(f"no reason to suppress is named {suppress_all}; there are: {', '.join(REASONS)}")
     return interchange.import_file(
         site.store,
         path,

@@ -91,6 +91,8 @@ LISTMONK_STATUS = {
     "unconfirmed": ("pending", ""),
     "unsubscribed": ("unsubscribed", ""),
 }
+#: Why an address may be suppressed, in our words.
+REASONS = ("bounced", "complained", "by_hand")
 #: What others call the reasons of a suppression.
 SUPPRESSION_WORDS = {
     "bounce": "bounced",

@@ -63,6 +63,39 @@ def test_an_export_is_written_to_a_file(directory) -> None:
     command("export", "--site", directory, "--suppressions")
 
 
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_a_file_with_addresses_is_its_owners_alone(directory, before) -> None:
+    out, aside = directory / "out.csv", directory / "aside.csv"
+    for path in (out, aside) if before else ():
+        path.touch(before)
+    command("import", directory / "list.csv", "--site", directory, "--set-aside", aside, code=1)
+    command("export", "--site", directory, "-o", out)
+    assert [path.stat().st_mode & 0o777 for path in (out, aside)] == [0o600, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("export", "-o", "/nope/x.csv"), "/nope/x.csv cannot be written: No such file or directory"),
+        (("export", "-o", "/dev/full"), "/dev/full cannot be written: No space left on device"),
+        (("export", "--format", "xml"), "no format is named xml; there are: csv, json"),
+        (("export", "--digest", "nope"), "no digest is named nope; there are: digest"),
+        (("export", "--suppressions", "--digest", "nope"), "no digest is named nope; there are: digest"),
+        (("import", "list.csv", "--digest", "nope"), "no digest is named nope; there are: digest"),
+        (
+            ("import", "list.csv", "--suppress", "nonsense"),
+            "no reason to suppress is named nonsense; there are: bounced, complained, by_hand",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_one_line(directory, monkeypatch, arguments, line) -> None:
+    monkeypatch.chdir(directory)
+    refused = CliRunner().invoke(app, [*arguments, "--site", str(directory)])
+    assert isinstance(refused.exception, MastheadError), refused.exception
+    assert str(refused.exception) == line
+    assert command("export", "--suppressions", "--site", directory).stdout.count("\n") == 1
+
+
 def test_a_digest_that_is_not_there_is_one_clear_line(directory) -> None:
     site = open_site(directory)
     with pytest.raises(MastheadError, match="no digest is named daily; there are: digest"):
