@@ -13,7 +13,7 @@ from publisher.errors import HOPELESS, MastheadError, SiteMoved
 
 
 def version() -> None:
-    """Print the version."""
+    """Print the version, as ``masthead --version`` does."""
     typer.echo(publisher.__version__)
 
 
@@ -75,9 +75,9 @@ def _backups() -> Family:
 COMMANDS = {
     "init": Entry("Make a site: a commented publication.toml and two sample articles.", _site),
     "run": Entry("Web, worker and scheduler in one foreground process; Ctrl-C stops them.", _site),
-    "version": Entry("Print the version.", lambda: {"version": version}),
+    "version": Entry("Print the version, as ``masthead --version`` does.", lambda: {"version": version}),
     "publish": Entry(
-        "The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice.",
+        "The whole flow once: articles, feeds, digests at once whatever their schedule, posts. Nothing is sent twice.",
         _publishing,
     ),
     "preview": Entry(
@@ -135,7 +135,7 @@ def _root() -> None:
 
 def main() -> None:
     """The console script: expected failures are one line, never a traceback."""
-    if sys.argv[1:] == ["version"]:
+    if sys.argv[1:] in (["version"], ["--version"]):
         return version()  # Typer loads pydantic to read any option; this command has none
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

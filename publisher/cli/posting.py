@@ -85,7 +85,7 @@ def list_channels(directory: SiteOption = HERE, json: JsonOption = False) -> Non
         print_json(rows)
         return
     if not rows:
-        console.print("No channel is set up; add a [[channels]] table to publication.toml.")
+        console.print("No channel is set up; add a [[channels]] table to publication.toml.", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("channel", "kind", "state", "posts", ""):

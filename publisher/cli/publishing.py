@@ -20,7 +20,11 @@ from publisher.pipeline.publishing import Published
 
 
 def publish(directory: SiteOption = HERE, json: JsonOption = False) -> None:
-    """The whole flow once, in the foreground: articles, feeds, digests, posts. Nothing is sent twice."""
+    """The whole flow once: articles, feeds, digests at once whatever their schedule, posts. Nothing is sent twice.
+
+    What is new is sent now; the schedules of digests are kept by masthead run. Exit status 1: something was set aside,
+    failed, or waits for a relay.
+    """
     stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 import typer
 
+import publisher
 from publisher.cli.main import COMMANDS
 from tests import factories
 
@@ -30,7 +31,13 @@ def running(*arguments: str) -> str:
     return f"sys.argv = ['masthead', *{arguments!r}]; from publisher.cli import main; main()"
 
 
-@pytest.mark.parametrize("arguments", [("version",), ("--help",)])
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_the_version_is_printed_by_either_word(word):
+    done = subprocess.run([sys.executable, "-m", "publisher.cli", word], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{publisher.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("--version",), ("--help",)])
 def test_version_and_help_load_little_more_than_typer(arguments):
     loaded = modules_of(running(*arguments))
     assert not HEAVY & loaded

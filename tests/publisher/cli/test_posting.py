@@ -72,6 +72,10 @@ def test_publishing_records_dry_runs_and_posts_what_is_new_after_a_channel_was_c
     assert len(telegram.holds) == 1
 
 
+def test_without_a_channel_the_table_to_add_is_named(site: Path) -> None:
+    assert "add a [[channels]] table to publication.toml" in call(site, "channels", "list").output
+
+
 def test_an_imported_archive_is_no_news_to_a_channel(site: Path, telegram: Any) -> None:
     publish(site)
     write(site, "ancient", "2011-05-01")
