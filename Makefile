@@ -33,7 +33,7 @@ coverage: $(STAMP)
 	@$(BIN)/coverage combine --quiet
 	@mkdir -p build
 	@$(BIN)/coverage report --skip-empty --sort=cover > build/coverage.txt
-	@sed -n '1,12p;$$p' build/coverage.txt
+	@sed -n '1,12p;/^TOTAL/p' build/coverage.txt
 
 faults: $(STAMP)
 	FAULTS=long $(BIN)/python -m pytest tests/faults --timeout 600
