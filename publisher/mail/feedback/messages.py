@@ -8,11 +8,14 @@ The questions in their order, one function each:
    forwarded a digest has these too: only a report to an address of ``complaints_to`` is a complaint, every other is
    doubtful and does no more than the link in the digest could.
 3. Is it a delivery status (DSN, RFC 3464)? Its first failed recipient is ours: each message has only one. It proves
-   itself by the return path it came to, or by the token in the List-Unsubscribe of the headers it brings back.
+   itself by the return path it came to, or by what the headers it brings back hold and no body does: a return path,
+   or the token of the ``mailto:`` in List-Unsubscribe. The one-click link is no proof, since it stands in the body of
+   every digest, and so in each that was forwarded.
 4. Is it a bounce in free words, from a null sender? Only an enhanced status in its first lines counts; the proof is
    the same.
 
-A message is read up to :data:`MAX_OCTETS` and :data:`MAX_PARTS`; reports put what matters first.
+A message is read up to :data:`MAX_OCTETS` and :data:`MAX_PARTS`; reports put what matters first. One that
+declares more parts than that is not parsed, since the time it takes grows with the octets times the nesting.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ MAX_OCTETS = 512 * 1024
 MAX_PARTS = 40
 #: Where a delivery agent writes the envelope's recipient.
 _RECIPIENT_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
+_BOUNDARY = re.compile(rb"boundary[\x00-\x20*0-9]*=", re.IGNORECASE)
 _OUR_LINK = re.compile(r"/unsubscribe/([A-Za-z0-9_-]{24,100})")
+#: In the ``mailto:`` of List-Unsubscribe (:func:`publisher.mail.feedback.verp.unsubscribe_mailto`).
+_OUR_SUBJECT = re.compile(r"subject=unsubscribe%20([A-Za-z0-9_-]{24,100})", re.IGNORECASE)
 #: Feedback-Type values that mean "the subscriber does not want this" (RFC 5965 §7.3, RFC 6430 for opt-out).
 _COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
 _ASKED = re.compile(r"unsubscribe[:.]?([A-Za-z0-9_-]{24,100})", re.IGNORECASE)
@@ -94,9 +100,12 @@ def read_mail(
 
 
 def _parse(raw: bytes) -> Message | None:
+    raw = raw[:MAX_OCTETS]
+    if sum(1 for _ in _BOUNDARY.finditer(raw)) > MAX_PARTS:
+        return None
     try:
         # compat32 leaves header values alone; the newer policies parse them, and can fail on hostile ones.
-        return BytesParser(policy=compat32).parsebytes(raw[:MAX_OCTETS])
+        return BytesParser(policy=compat32).parsebytes(raw)
     except (RecursionError, LookupError, ValueError, TypeError, AttributeError, AssertionError):
         return None
 
@@ -213,13 +222,13 @@ def _brought_back(parts: list[tuple[str, Message]], keyring: Keyring) -> tuple[i
     """Subscriber and edition of the message of ours whose headers a bounce brings back, as a part or in its text."""
     for media_type, part in parts[1:]:
         if media_type in _ORIGINALS and (original := _original(part)) is not None:
-            about = _identify(_headers(original), keyring)
+            about = _proven(_headers(original), keyring)
             if about is not None:
                 return about
     for media_type, part in parts:
         if media_type == "text/plain":
             for found in _LISTED.finditer(_text(part)):
-                about = _identify({"list-unsubscribe": [found[1]]}, keyring)
+                about = _proven({"list-unsubscribe": [found[1]]}, keyring)
                 if about is not None:
                     return about
     return None
@@ -254,17 +263,28 @@ def _original(part: Message) -> Message | None:
     return _parse(_text(part).encode("utf-8", "surrogateescape"))
 
 
-def _identify(headers: dict[str, list[str]], keyring: Keyring) -> tuple[int, int] | None:
-    """Subscriber and edition, from the MACs in a message of ours that was sent back."""
+def _proven(headers: dict[str, list[str]], keyring: Keyring) -> tuple[int, int] | None:
+    """Subscriber and edition, from the MACs that only the headers of a message of ours hold."""
     texts = [
         value for name in ("return-path", "list-unsubscribe", "x-original-from") for value in headers.get(name, ())
     ]
     path = verp.find(keyring, texts)
     if path is not None:
         return path.subscriber_id, path.edition_id
+    return _listed(headers, keyring, Purpose.MAIL_UNSUBSCRIBE, _OUR_SUBJECT)
+
+
+def _identify(headers: dict[str, list[str]], keyring: Keyring) -> tuple[int, int] | None:
+    """The same, or from the one-click link, which the body holds too: enough to unsubscribe, as the link itself is."""
+    return _proven(headers, keyring) or _listed(headers, keyring, Purpose.UNSUBSCRIBE, _OUR_LINK)
+
+
+def _listed(
+    headers: dict[str, list[str]], keyring: Keyring, purpose: Purpose, where: re.Pattern[str]
+) -> tuple[int, int] | None:
     for value in headers.get("list-unsubscribe", ()):
-        for found in _OUR_LINK.finditer("".join(value.split())):
-            numbers = read(keyring, Purpose.UNSUBSCRIBE, found[1], 2)
+        for found in where.finditer("".join(value.split())):
+            numbers = read(keyring, purpose, found[1], 2)
             if numbers is not None:
                 return numbers[0], numbers[1]
     return None

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from publisher.errors import DeliveryError
 from publisher.lib.tokens import Keyring, Purpose, issue
-from publisher.mail.feedback import Kind, Report, read_mail, verp
+from publisher.mail.feedback import Kind, Report, messages, read_mail, verp
 from publisher.mail.feedback.mailboxes import imap, maildir
 from publisher.mail.feedback.mailboxes.lmtp import LmtpServer
 from publisher.mail.feedback.reports import cause_of, masked, status_in
@@ -253,10 +254,11 @@ def test_mail_to_the_unsubscribe_address_unsubscribes_whatever_it_says() -> None
 
 
 ONE_CLICK = f"https://news.example/unsubscribe/{issue(KEYS, Purpose.UNSUBSCRIBE, 70123, 9)}"
+MAILTO = verp.unsubscribe_mailto(KEYS, "", "news@news.example", 70123, 9)
 HEADERS = f"""From: news@news.example
 Subject: News
 List-Unsubscribe: <{ONE_CLICK}>,
- <mailto:news@news.example?subject=unsubscribe%20x>
+ <{MAILTO}>
 """
 
 
@@ -275,6 +277,14 @@ def test_a_bounce_to_the_sender_proves_itself_by_the_headers_it_brings_back(medi
     assert (found.cause, found.status) == (Cause.DEAD, "5.1.1")
 
 
+@pytest.mark.parametrize("path", [PATH, verp.unsubscribe_address(KEYS, "bounce.example", 70123, 9)])
+def test_a_bounce_to_the_sender_proves_itself_by_a_return_path_in_what_it_brings_back(path: str) -> None:
+    headers = f"Return-Path: <{path}>\n" if path == PATH else f"List-Unsubscribe: <{ONE_CLICK}>,\n <mailto:{path}>\n"
+    found = read_mail(returned(headers), KEYS)
+    assert found is not None
+    assert (found.kind, found.subscriber_id, found.edition_id) == (Kind.BOUNCE, 70123, 9)
+
+
 def test_a_bounce_in_free_words_proves_itself_by_the_copy_below_it() -> None:
     raw = QMAIL.replace(f"To: {PATH}".encode(), b"To: news@news.example")
     assert read_mail(raw, KEYS) is None
@@ -290,9 +300,13 @@ def test_a_bounce_in_free_words_proves_itself_by_the_copy_below_it() -> None:
     [
         "From: news@news.example\n",
         HEADERS.replace("List-Unsubscribe", "X-Unsubscribe"),
-        HEADERS.replace(ONE_CLICK[-12:], "A" * 12),
-        HEADERS.replace(ONE_CLICK, f"https://e.example/unsubscribe/{issue(FORGED, Purpose.UNSUBSCRIBE, 70123, 9)}"),
-        HEADERS.replace(ONE_CLICK, f"https://e.example/preferences/{issue(KEYS, Purpose.PREFERENCES, 70123)}"),
+        HEADERS.replace(MAILTO[-12:], "A" * 12),
+        HEADERS.replace(MAILTO, verp.unsubscribe_mailto(FORGED, "", "news@news.example", 70123, 9)),
+        HEADERS.replace(MAILTO, f"https://e.example/preferences/{issue(KEYS, Purpose.PREFERENCES, 70123)}"),
+        # The one-click link stands in the body too: whoever was forwarded the digest has it.
+        HEADERS.replace(f",\n <{MAILTO}>", ""),
+        HEADERS.replace(MAILTO, f"mailto:a@b.example?subject=unsubscribe%20{ONE_CLICK.rpartition('/')[2]}"),
+        HEADERS.replace(MAILTO, f"https://news.example/unsubscribe/{MAILTO.rpartition('%20')[2]}"),
     ],
 )
 def test_a_bounce_whose_headers_prove_nothing_reports_nothing(headers: str) -> None:
@@ -376,6 +390,29 @@ def test_nesting_without_end_is_given_up_quietly() -> None:
         b'Content-Type: multipart/mixed; boundary="c%d"\n\n--c%d\n' % (level, level) for level in range(20)
     )
     assert read_mail(b"To: " + PATH.encode() + b"\n" + twenty + b"Content-Type: text/plain\n\nhi", KEYS) is None
+
+
+@pytest.mark.parametrize("spelling", [b"boundary=", b"BOUNDARY =", b"boundary*=us-ascii''", b"boundary*0="])
+def test_more_boundaries_than_parts_are_refused_before_they_are_parsed(
+    spelling: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parts(number: int) -> bytes:
+        return b"".join(
+            b"Content-Type: multipart/mixed; %sb%d\n\n--b%d\n" % (spelling, level, level) for level in range(number)
+        )
+
+    parsed: list[bytes] = []
+
+    class Noting(messages.BytesParser):
+        def parsebytes(self, text: bytes, headersonly: bool = False) -> Message:
+            parsed.append(text)
+            return super().parsebytes(text, headersonly)
+
+    monkeypatch.setattr(messages, "BytesParser", Noting)
+    assert read_mail(parts(messages.MAX_PARTS + 1), KEYS, [PATH]) is None
+    assert parsed == []
+    read_mail(parts(messages.MAX_PARTS), KEYS, [PATH])
+    assert len(parsed) == 1
 
 
 SEEDS = [dsn(), returned(HEADERS), arf(), arf(link=True), QMAIL, VACATION, dsn(status="5.2.2").replace(b"\n", b"\r\n")]
