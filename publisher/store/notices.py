@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from publisher.store import signups
 from publisher.store.dialect import alone
 from publisher.store.tables import Id, metadata
 
@@ -96,8 +97,12 @@ def queue(
 
 
 def claim(tx: Connection, *, now: float, limit: int) -> list[NoticeRow]:
-    """Take notices that are due, for :data:`LEASE_SECONDS`."""
+    """Take notices that are due, for :data:`LEASE_SECONDS`.
+
+    Confirmations that can no longer be confirmed are void first, so that none of them stands before a fresh one.
+    """
     alone(tx, "notice")
+    _void_outlived(tx, now=now)
     due = select(notice.c.id).where(notice.c.state.in_(("queued", "sending")), notice.c.due <= now)
     ids = list(tx.scalars(due.order_by(notice.c.due, notice.c.id).limit(limit)))
     taken = update(notice).where(notice.c.id.in_(ids))
@@ -144,7 +149,15 @@ def forget(tx: Connection, subscriber_id: int, address: str) -> None:
     tx.execute(delete(notice).where(theirs))
 
 
+def _void_outlived(tx: Connection, *, now: float) -> None:
+    outlived = notice.c.created <= now - signups.KEPT_SECONDS
+    waiting = and_(notice.c.kind.in_(("confirm", "already")), notice.c.state == "queued", outlived)
+    tx.execute(update(notice).where(waiting).values(state="void", reply="too old to be confirmed"))
+
+
 def sweep(tx: Connection, *, now: float) -> int:
-    """Forget notices that were settled long ago; returns how many."""
+    """Forget notices that were settled long ago, and returns how many; confirmations whose sign-up is forgotten are
+    void from now on."""
+    _void_outlived(tx, now=now)
     settled = notice.c.state.in_(("sent", "failed", "void"))
     return tx.execute(delete(notice).where(settled, notice.c.created < now - KEPT_SECONDS)).rowcount

@@ -38,14 +38,14 @@ def spend_budget(tx: Tx, settings: Settings, address: Address, *, now: float) ->
 def due_later(tx: Tx, settings: Settings, address: Address, *, now: float) -> float:
     """When a request over budget is confirmed: the first later day with room, of which half is left for that day.
 
-    Where no day has any, it is after the request was forgotten, so that only a solved challenge confirms it.
+    Where no day has any, it is when the request is forgotten, so that only a solved challenge confirms it.
     """
     for days in range(1, MAX_DAYS + 1):
         then = now + days * DAY_SECONDS
         half = [Limit(one.name, max(1, one.most // 2)) for one in _budgets(tx, settings, address, then)]
         if limits.spend(tx, half, now=then) is None:
             return then
-    return now + KEPT_SECONDS + DAY_SECONDS
+    return now + KEPT_SECONDS
 
 
 def challenge_for(store: Store, settings: Settings, address: Address, *, now: float) -> altcha.Challenge:
@@ -67,6 +67,11 @@ def confirm_at_once(store: Store, address: Address, solution: str, *, now: float
             return False
         limits.spend(tx, [Limit("solved", 1 << 30)], now=now)
         return notices.hurry(tx, address.text, now=now) > 0
+
+
+def keep_nameless(tx: Tx, settings: Settings, *, now: float) -> bool:
+    """Count one request to be kept from visitors who cannot be told apart; ``False`` when the day has had enough."""
+    return limits.spend(tx, [Limit("nameless", settings.subscribing.per_day)], now=now) is None
 
 
 def _budgets(tx: Tx, settings: Settings, address: Address, now: float) -> list[Limit]:

@@ -1,8 +1,8 @@
 """Sending notices: rows of ``notice`` become messages, one at a time.
 
 A notice is claimed for five minutes before it leaves and settled after; a crash in between sends it again, with
-the same Message-ID. What is refused for now is tried again at growing distances and given up after a day: the
-link in it would soon be void.
+the same Message-ID. What is refused for now is tried again at growing distances, and given up after about a day of
+trying; a confirmation is void as soon as its link is.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from publisher.rendering.notices import render_notice
 from publisher.settings import Settings
 from publisher.store import Store, notices, signups, subscribers
 from publisher.store.notices import NoticeRow, NoticeState
-from publisher.subscribers.personal_links import confirm_url, keyring_of
+from publisher.subscribers.personal_links import CONFIRM_SECONDS, confirm_url, keyring_of
 
-#: After a day the link in a notice would soon be void: what would only be tried after that is given up.
-BACK_OFF = BackOff((60.0, 300.0, 900.0, 3600.0, 4 * 3600.0), tries=1, seconds=86_400.0)
+#: The waits before the tenth try make a day; a notice that was kept for a later day has as many tries as any other.
+BACK_OFF = BackOff((60.0, 300.0, 900.0, 3600.0, 4 * 3600.0), tries=10, seconds=86_400.0)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def send_due_notices(
         nonlocal failed
         for row in claimed.values():
             try:
-                message, message_id, sender = _compose(store, settings, keys, row)
+                message, message_id, sender = _compose(store, settings, keys, row, now)
             except _Void as void:
                 _settle(store, row, "void", str(void))
                 continue
@@ -77,7 +77,7 @@ class _Void(Exception):
     """The notice is no longer wanted."""
 
 
-def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow) -> tuple[bytes, str, str]:
+def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow, now: float) -> tuple[bytes, str, str]:
     leave = one_click = ""
     sender = settings.sender.address
     if row.signup_id is not None:  # nobody is subscribed yet
@@ -85,6 +85,8 @@ def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow) ->
             request = signups.get(tx, row.signup_id)
         if request is None or request.confirmed is not None:
             raise _Void("confirmed or forgotten meanwhile")
+        if request.created + CONFIRM_SECONDS <= now:
+            raise _Void("too old to be confirmed")
         url = confirm_url(settings, keys, request.id, request.created)
     else:
         with store.read() as tx:
@@ -115,7 +117,7 @@ def _compose(store: Store, settings: Settings, keys: Keyring, row: NoticeRow) ->
 
 def _postpone(store: Store, row: NoticeRow, result: Result, now: float) -> None:
     wait = BACK_OFF.wait(row.attempts)
-    if result.outcome is Outcome.FAILED or BACK_OFF.gives_up(max(row.attempts, 1), now + wait - row.created):
+    if result.outcome is Outcome.FAILED or BACK_OFF.gives_up(row.attempts, now + wait - row.created):
         _settle(store, row, "failed", result.reply)
         return
     with store.begin() as tx:

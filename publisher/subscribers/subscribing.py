@@ -32,7 +32,7 @@ class Outcome(StrEnum):
     """What became of a request to subscribe, as far as the asker may know."""
 
     TAKEN = "taken"
-    LATER = "later"  # too many requests from this network today
+    LATER = "later"  # too many requests today from this network, or from visitors who cannot be told apart
     BUSY = "busy"  # over the budget of the domain or the day: kept; see publisher.subscribers.busy
     CLOSED = "closed"
 
@@ -41,7 +41,8 @@ def ask(store: Store, settings: Settings, address: Address, wishes: Wishes, *, n
     """Someone asks for mail to ``address``.
 
     :param network: where the request came from, as text (an IP address); kept only as a daily keyed hash. Empty when
-        visitors cannot be told apart: then many requests do not refuse the next one, they make it a busy day.
+        visitors cannot be told apart: then many requests do not refuse the next one, they make it a busy day,
+        until ``per_day`` of them were kept.
     :param now: UTC epoch seconds.
     """
     allowed = settings.subscribing
@@ -50,7 +51,7 @@ def ask(store: Store, settings: Settings, address: Address, wishes: Wishes, *, n
     with store.begin() as tx:
         seen = limits.daily_hash(tx, "network", limits.network_of(network), now=now)
         many = limits.spend(tx, [limits.Limit(f"network:{seen}", allowed.per_network)], now=now) is not None
-        if many and network:
+        if many and (network or not busy.keep_nameless(tx, settings, now=now)):
             return Outcome.LATER
         # Before the address is looked at, so that the outcome says nothing about it.
         is_busy = not busy.spend_budget(tx, settings, address, now=now) or many

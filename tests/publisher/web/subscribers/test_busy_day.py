@@ -269,3 +269,37 @@ def test_visitors_who_cannot_be_told_apart_are_asked_for_work_and_not_refused(wo
     pages = [world.subscribe(f"r{number}@example.org") for number in range(22)]
     assert {page.status_code for page in pages} == {200}
     assert ["Your request is kept" in page.text for page in pages] == [False] * 20 + [True] * 2
+
+
+def test_visitors_who_cannot_be_told_apart_have_so_many_kept_requests_a_day_and_no_more(world, site_dir):
+    settings = world.settings.model_copy(
+        update={"subscribing": world.settings.subscribing.model_copy(update={"per_network": 3, "per_day": 5})}
+    )
+
+    def ask(start: int, number: int, network: str = "") -> list[str]:
+        return [
+            subscribing.ask(
+                world.store,
+                settings,
+                parse_address(f"r{one}@d{one}.example"),
+                Wishes(),
+                network=network,
+                now=world.now.timestamp(),
+            ).value
+            for one in range(start, start + number)
+        ]
+
+    assert ask(0, 10) == ["taken"] * 3 + ["busy"] * 5 + ["later"] * 2
+    with world.store.read() as tx:
+        assert len(tx.execute(signups.signup.select()).all()) == 8
+    assert ask(20, 1, "192.0.2.1") == ["busy"], "others are kept as before"
+    world.now += timedelta(days=1)
+    assert "later" not in ask(30, 8)
+
+
+def test_no_kept_request_is_due_later_than_it_can_be_confirmed(world):
+    invent(world, 200)
+    with world.store.read() as tx:
+        rows = tx.execute(notices.notice.select()).all()
+    assert len(rows) == 200
+    assert max(row.due - row.created for row in rows) == signups.KEPT_SECONDS
