@@ -68,6 +68,23 @@ class Store:
                 yield connection
 
     @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """As :meth:`begin` with a snapshot, for tables that are dropped, made, filled and migrated.
+
+        SQLite looks at what refers to what once, before the commit.
+
+        :raises StoreError: as :meth:`begin`; or a row refers to one that is not there. Nothing was written.
+        """
+        with self._connection() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with _references_let_be(connection), connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first() if self.is_sqlite else None
+                if broken is not None:
+                    raise StoreError(f"a row of {broken[0]} refers to a row of {broken[2]} that is not there")
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot to read from.
 
@@ -172,21 +189,29 @@ def _parse(url: str) -> URL:
 @contextmanager
 def _migrating(engine: Engine) -> Iterator[Connection]:
     """A transaction that one process at a time may be in."""
-    with engine.connect() as connection:
-        raw = connection.connection.dbapi_connection
-        if isinstance(raw, sqlite3.Connection):
-            # A table that is made anew is dropped first, and nothing that refers to it may go with it (SQLite,
-            # "Making Other Kinds Of Table Schema Changes"). Within a transaction this would change nothing.
-            raw.execute("PRAGMA foreign_keys=OFF")
-        try:
-            with connection.begin():
-                if engine.dialect.name == "postgresql":
-                    postgresql.take_time(connection)
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                yield connection
-        finally:
-            if isinstance(raw, sqlite3.Connection):
-                raw.execute("PRAGMA foreign_keys=ON")
+    with engine.connect() as connection, _references_let_be(connection), connection.begin():
+        if engine.dialect.name == "postgresql":
+            postgresql.take_time(connection)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        yield connection
+
+
+@contextmanager
+def _references_let_be(connection: Connection) -> Iterator[None]:
+    """Around a transaction in which SQLite leaves alone what refers to a row or table that is deleted.
+
+    A table that is made anew is dropped first, and nothing that refers to it may go with it (SQLite, "Making Other
+    Kinds Of Table Schema Changes"). Within the transaction the pragma would change nothing.
+    """
+    raw = connection.connection.dbapi_connection
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
 
 
 def _bring_up_to_date(connection: Connection) -> None:

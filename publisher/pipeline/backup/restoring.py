@@ -145,7 +145,7 @@ def _fill(
     noted = _journals(settings.journal, backup.manifest)
     store = open_store(settings.database_url)
     try:
-        with store.begin(snapshot=True) as tx:
+        with store.rebuild() as tx:
             now = clock()
             _refuse_unless_free(tx, settings, now=now, force=force)
             known = _later(tx, backup)

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 import publisher.store
 from publisher.errors import StoreError
@@ -209,3 +210,13 @@ def test_whether_a_database_is_there_is_told_without_making_it(tmp_path, address
     (tmp_path / "a.db").touch()
     assert is_there(address.format(tmp_path)) is there
     assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
+
+
+def test_a_rebuilt_sqlite_is_refused_as_a_whole_when_a_row_refers_to_nothing(store):
+    orphan = text("INSERT INTO subscription (subscriber_id, digest, active, created) VALUES (7, 'letter', true, 1)")
+    with pytest.raises(StoreError, match="a row of subscription refers to a row of subscriber"), store.rebuild() as tx:
+        tx.execute(orphan)
+    with store.read() as tx:
+        assert tx.scalar(text("SELECT count(*) FROM subscription")) == 0
+    with pytest.raises(IntegrityError), store.begin() as tx:  # references hold again
+        tx.execute(orphan)

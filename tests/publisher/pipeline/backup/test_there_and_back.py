@@ -168,6 +168,14 @@ def test_a_backup_of_an_older_schema_is_migrated(tmp_path, clock):
             "INSERT INTO article (id, key, source_path, slug, title, section, published, updated, revision, body_hash,"
             " document, first_seen, saved) VALUES ('a', 'a', 'a.md', 'a', 'A', '', 1, 1, 'r', 'h', '{}', 1, 1)"
         )
+        tx.exec_driver_sql(
+            "INSERT INTO subscriber (id, address, address_key, address_hash, token, status, created, confirmed)"
+            " VALUES (1, 's@example.org', 's@example.org', 'h', 't', 'active', 1, 1)"
+        )
+        tx.exec_driver_sql(
+            "INSERT INTO subscription (subscriber_id, digest, active, created) VALUES (1, 'letter', 1, 1)"
+        )
+        tx.exec_driver_sql("INSERT INTO private_feed (id, subscriber_id, secret_hash, created) VALUES (1, 1, 'h', 1)")
     back_up(site, tmp_path / "b.tar")
     site.close()
     restore(tmp_path / "b.tar", tmp_path / "new", clock=clock)
@@ -175,6 +183,10 @@ def test_a_backup_of_an_older_schema_is_migrated(tmp_path, clock):
     with new.store.read() as tx:
         assert migrate.current(tx) == migrate.head()
         assert tx.exec_driver_sql("SELECT id, source FROM article").all() == [("a", "")]
+        # A migration makes the table of subscribers anew; nothing that refers to it goes with it.
+        assert tx.exec_driver_sql("SELECT id, status FROM subscriber").all() == [(1, "active")]
+        assert tx.exec_driver_sql("SELECT subscriber_id, digest FROM subscription").all() == [(1, "letter")]
+        assert tx.exec_driver_sql("SELECT subscriber_id FROM private_feed").all() == [(1,)]
     new.close()
 
 
