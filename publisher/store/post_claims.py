@@ -5,7 +5,8 @@
     queued ── claim ─→ sending ── settle ─→ published | failed | queued again | unknown
                           └── orphan ─→ unknown    a killed process left it
 
-But for :func:`due_channels`, they are for the holder of the channel (:mod:`publisher.store.channels`).
+But for :func:`due_channels`, they are for the holder of the channel (:mod:`publisher.store.channels`). While a restore
+waits for a person nothing is due, and nothing is claimed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from publisher.model import PostStatus
 from publisher.store.channels import channel
+from publisher.store.meta import restore_waits
 from publisher.store.posts import PostChanges, PostRow, columns_of, post, read_posts
 
 
@@ -25,6 +27,7 @@ def due_channels(tx: Connection, now: float) -> list[str]:
         select(post.c.channel)
         .join(channel, channel.c.name == post.c.channel)
         .where(
+            ~restore_waits(),
             channel.c.paused.is_(None),
             or_(channel.c.wait_until.is_(None), channel.c.wait_until <= now),
             or_(
@@ -62,12 +65,12 @@ def next_queued(tx: Connection, name: str, now: float) -> PostRow | None:
 
 
 def next_unknown(tx: Connection, name: str, now: float) -> PostRow | None:
-    where = (post.c.channel == name, post.c.status == PostStatus.UNKNOWN, post.c.due <= now)
+    where = (post.c.channel == name, post.c.status == PostStatus.UNKNOWN, post.c.due <= now, ~restore_waits())
     return next(iter(read_posts(tx, select(post).where(*where).order_by(post.c.due, post.c.id).limit(1))), None)
 
 
 def next_edit(tx: Connection, name: str, now: float) -> PostRow | None:
-    where = (post.c.channel == name, post.c.status == PostStatus.PUBLISHED, post.c.edit_due <= now)
+    where = (post.c.channel == name, post.c.status == PostStatus.PUBLISHED, post.c.edit_due <= now, ~restore_waits())
     return next(iter(read_posts(tx, select(post).where(*where).order_by(post.c.edit_due, post.c.id).limit(1))), None)
 
 
@@ -75,7 +78,7 @@ def claim(tx: Connection, post_id: int, token: str, now: float) -> bool:
     """queued → sending, for whoever is first; committed before anything is sent."""
     statement = (
         update(post)
-        .where(post.c.id == post_id, post.c.status == PostStatus.QUEUED)
+        .where(post.c.id == post_id, post.c.status == PostStatus.QUEUED, ~restore_waits())
         .values(
             status=PostStatus.SENDING.value,
             claim=token,

@@ -12,7 +12,7 @@ from publisher.channels import kinds, load, open_channel
 from publisher.errors import ChannelError
 from publisher.model import PostStatus
 from publisher.store import channels as channel_rows
-from publisher.store import post_claims
+from publisher.store import meta, post_claims
 from tests.fakes import ALL, FAKES, Fake, FakeSlackWebhook
 from tests.publisher.posting.conftest import article
 
@@ -243,3 +243,28 @@ def test_a_channel_has_one_holder_until_its_lease_ends_and_a_post_one_claimant(s
         assert post_claims.claim(tx, post_id, "two", now=250)
         assert not post_claims.claim(tx, post_id, "one", now=250)
         assert not post_claims.settle(tx, post_id, "one", status=PostStatus.FAILED.value)
+
+
+@pytest.mark.parametrize("stands", ["queued", "unknown", "edited"])
+def test_nothing_is_posted_looked_for_or_edited_while_a_restore_waits(site_of: Any, stands: str) -> None:
+    site = site_of(FAKES["mastodon"])
+    fake = site.fakes["mastodon"]
+    site.queue(article())
+    post_id, now = site.row("mastodon").id, site.clock().timestamp()
+    values = {
+        "queued": "due = 1",
+        "unknown": "status = 'unknown', due = 1, first_sent = 1",
+        "edited": "status = 'published', edit_due = 1, first_sent = 1, remote_id = '1'",
+    }
+    with site.store.begin() as tx:
+        tx.exec_driver_sql(f"UPDATE post SET {values[stands]}")
+    asked = len(fake.calls)
+    with site.store.begin() as tx:
+        assert post_claims.due_channels(tx, now) == ["mastodon"]
+        meta.put(tx, meta.RESTORED, "{}")
+        assert post_claims.due_channels(tx, now) == []
+    # Also a channel whose round began before the restore.
+    assert posting.send_channel(site.store, site.settings, "mastodon", clock=site.clock) == posting.SendReport()
+    assert len(fake.calls) == asked
+    with site.store.begin() as tx:
+        assert not post_claims.claim(tx, post_id, "one", now)
