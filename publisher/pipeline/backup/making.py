@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -22,11 +21,11 @@ import publisher
 from publisher.articles import sources
 from publisher.delivery import journal
 from publisher.delivery.journal import Contents
-from publisher.errors import SiteError
 from publisher.pipeline.backup import files
 from publisher.pipeline.backup.files import Manifest
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.settings import FILE_NAME
+from publisher.settings.secrets import named_secrets
 from publisher.store import restored, snapshot
 from publisher.store.snapshot import Contents as Snapshot
 
@@ -123,7 +122,9 @@ def _journal_lines(noted: list[Contents]) -> Iterator[bytes]:
 def _files(site: Site, *, with_secrets: bool) -> tuple[list[tuple[str, Path, bool]], list[str]]:
     """The operator's files as ``(path in the site, file, whether it is a secret)``, and what is left out, in words."""
     root = site.settings.directory.resolve()
-    secrets, variables = named_secrets(root)
+    named = list(named_secrets(site.settings))
+    secrets = {(root / secret.file).resolve() for secret in named if secret.file}
+    variables = sorted({secret.env for secret in named if secret.env})
     found: dict[str, Path] = {}
     for name in (*KEPT, site.settings.audience.file, *_source_paths(site)):
         for file in _walk(root / name):
@@ -162,32 +163,6 @@ def _walk(path: Path) -> Iterator[Path]:
             file = Path(folder, name)
             if not name.startswith(".") and file.is_file():
                 yield file
-
-
-def named_secrets(root: Path) -> tuple[set[Path], list[str]]:
-    """The files and environment variables that ``publication.toml`` names as secrets."""
-    try:
-        raw = tomllib.loads((root / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SiteError(f"{root / FILE_NAME} cannot be read: {error}") from None
-    secret_files: set[Path] = set()
-    variables: set[str] = set()
-
-    def look(value: Any) -> None:
-        if isinstance(value, list):
-            for one in value:
-                look(one)
-        elif isinstance(value, dict):
-            if set(value) == {"file"} and isinstance(value["file"], str):
-                secret_files.add((root / value["file"]).resolve())
-            elif set(value) == {"env"} and isinstance(value["env"], str):
-                variables.add(value["env"])
-            else:
-                for one in value.values():
-                    look(one)
-
-    look(raw)
-    return secret_files, sorted(variables)
 
 
 def as_dict(made: Made) -> dict[str, Any]:

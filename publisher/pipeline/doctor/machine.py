@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from publisher.errors import SettingsError, StoreError
 from publisher.lib.findings import Finding, fault, ok, unknown, warning
-from publisher.settings import Secret, Settings
+from publisher.settings import Settings
+from publisher.settings.secrets import named_secrets
 from publisher.store import Store, integrity, is_there, open_store
 
 MEGABYTE = 1_000_000
@@ -56,7 +55,7 @@ def check_writable(settings: Settings) -> Finding:
 def check_secrets(settings: Settings) -> Finding:
     """Whether every secret that the settings name is there; none is shown."""
     missing = []
-    for secret in _secrets(settings):
+    for secret in named_secrets(settings):
         try:
             secret.reveal(settings.directory)
         except (SettingsError, UnicodeDecodeError) as error:
@@ -70,7 +69,7 @@ def check_secrets(settings: Settings) -> Finding:
 def check_permissions(settings: Settings) -> Finding:
     """Whether others on this machine can read the database (it holds addresses) or a secret's file."""
     name = "permissions"
-    files = [secret.file for secret in _secrets(settings) if secret.file]
+    files = [secret.file for secret in named_secrets(settings) if secret.file]
     paths = [settings.state / "masthead.db", *(settings.directory / file for file in dict.fromkeys(files))]
     loose = [path for path in paths if _is_loose(path)]
     if loose:
@@ -155,25 +154,3 @@ def _existing(path: Path) -> Path:
 
 def _shown(path: Path, settings: Settings) -> str:
     return str(path.relative_to(settings.directory)) if path.is_relative_to(settings.directory) else str(path)
-
-
-def _secrets(table: BaseModel) -> Iterator[Secret]:
-    """Every secret in the settings, wherever it stands."""
-    for value in (*(getattr(table, name) for name in type(table).model_fields), *(table.model_extra or {}).values()):
-        yield from _secrets_in(value)
-
-
-def _secrets_in(value: object) -> Iterator[Secret]:
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, BaseModel):
-        yield from _secrets(value)
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _secrets_in(each)
-    elif isinstance(value, dict):
-        # Options of a family's member are read later: a secret still looks as it does in the file.
-        if set(value) in ({"file"}, {"env"}) and all(isinstance(each, str) and each for each in value.values()):
-            yield Secret(**value)
-        for each in value.values():
-            yield from _secrets_in(each)

@@ -135,6 +135,20 @@ def test_secrets_in_files_are_in_it_only_when_they_are_asked_for(tmp_path, clock
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("with_secrets", [False, True])
+def test_the_list_of_subscribers_that_the_settings_name_is_no_secret(tmp_path, clock, with_secrets):
+    directory = make(tmp_path / "site")
+    (directory / "people.csv").write_text("address\none@example.org\n")
+    with open(directory / "publication.toml", "a", encoding="utf-8") as file:
+        file.write('\n[audience]\nfile = "people.csv"\n')
+    site = open_site(directory, clock=clock)
+    manifest = back_up(site, tmp_path / "b.tar", with_secrets=with_secrets).manifest
+    site.close()
+    (part,) = (part for part in manifest.parts if part.name == "people.csv")
+    assert not part.secret
+    assert manifest.left_out == ()
+
+
 def test_a_file_that_a_restore_would_refuse_is_named_and_left_out(tmp_path, clock):
     directory = make(tmp_path / "site")
     (tmp_path / "outside").mkdir()
