@@ -78,6 +78,12 @@ def restore(
     _show(found)
 
 
+_QUESTIONS = {
+    "all": "Whoever was sent something after the backup gets it again. Send what was unsent?",
+    "none": "Whoever was not sent it before the site was lost never gets it. Count what was unsent as sent?",
+}
+
+
 def restored(
     directory: SiteOption = HERE,
     let_go: Annotated[
@@ -102,9 +108,8 @@ def restored(
             else:
                 _show(found)
             return
-        if let_go == "all" and not yes and found is not None:
-            warning = "Whoever was sent something after the backup gets it again. Send what was unsent?"
-            typer.confirm(warning, abort=True, err=True)
+        if found is not None and not yes:
+            typer.confirm(_QUESTIONS[let_go], abort=True, err=True)
         lines = letting_go.let_go(site, "send" if let_go == "all" else "count", but=but or ())
     if json:
         print_json({"let_go": let_go, "except": but or [], "done": lines})

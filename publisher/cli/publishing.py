@@ -161,6 +161,9 @@ def _complain(result: Published) -> None:
         mark = "[bold red]set aside[/]" if problem.refused else "[yellow]warning[/]"
         errors.print(mark, end=" ")
         errors.print(str(problem), markup=False, soft_wrap=True)
+    if result.waiting:
+        errors.print("[yellow]waiting:[/]", end=" ")
+        errors.print(result.waiting, markup=False, soft_wrap=True)
     for trouble in result.troubles:
         errors.print(f"{trouble}", style="bold red", markup=False, soft_wrap=True)
     for edition in result.editions:

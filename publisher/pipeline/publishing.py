@@ -23,7 +23,6 @@ from publisher.pipeline.planning import Planned, freeze_due, plan_editions
 from publisher.pipeline.site import Progress, Site, silent
 from publisher.pipeline.troubles import SIGNUPS, Trouble, standing_troubles
 from publisher.pipeline.waiting import restored
-from publisher.settings import FILE_NAME
 from publisher.store import Tx, deliveries, posts, troubles
 from publisher.store import editions as edition_rows
 from publisher.store.deliveries import Account
@@ -77,12 +76,14 @@ class Published:
     posts: list[PostOutcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     troubles: tuple[Trouble, ...] = ()
+    waiting: str = ""  # why nothing leaves before a person lets it go
 
     @property
     def refused(self) -> bool:
         """Whether anything was set aside, failed, does not leave, or is left for a person to look at."""
         return bool(
-            self.troubles
+            self.waiting
+            or self.troubles
             or any(problem.refused for problem in self.problems)
             or any(one.account.failed or one.account.in_doubt or one.reason for one in self.editions)
             or any(post.failed for post in self.posts)
@@ -133,6 +134,7 @@ class Published:
                 }
                 for post in self.posts
             ],
+            "waiting": self.waiting,
             "troubles": [one.to_dict() for one in self.troubles],
             "problems": [
                 {"path": one.path, "line": one.line, "reason": one.reason, "refused": one.refused}
@@ -151,7 +153,7 @@ def publish(site: Site, *, progress: Progress = silent, stop: Callable[[], bool]
     result = Published(collected, joined.added, problems=[*collected.problems, *joined.problems])
     held = restored(site)
     if held is not None:
-        result.problems.append(Problem(FILE_NAME, None, held.line, refused=True))
+        result.waiting = held.line
         return result
     with site.store.read() as tx:
         under_way = [row.id for row in edition_rows.listing(tx, statuses=UNDER_WAY)][::-1]

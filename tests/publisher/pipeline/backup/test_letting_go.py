@@ -92,7 +92,9 @@ def test_nothing_leaves_and_nothing_is_planned_before_a_person_lets_go(restored,
     assert transport.taken == []
     told = publish(restored)
     assert told.refused
-    assert "restored from a backup" in str(told.problems[-1])
+    assert told.waiting.startswith("restored from a backup")
+    assert told.to_dict()["ok"] is False
+    assert not told.problems
     assert account(restored).sent == 5
     with restored.store.read() as tx:
         assert notices.any_due(tx, now=clock())
@@ -287,11 +289,17 @@ def test_the_commands_say_it(restored):
     assert "letter:1" in told
     assert "the gap is 6:00:00" in told
     assert json.loads(call(restored, "restored", "--json").stdout)["gap_seconds"] == 6 * HOUR
-    assert call(restored, "restored", "--let-go", "all", input="n\n").exit_code == 1
+    told = call(restored, "publish")
+    assert told.exit_code == 1
+    assert "waiting: restored from a backup" in told.stderr
+    assert "set aside" not in told.stderr
+    for way in ("all", "none"):
+        assert call(restored, "restored", "--let-go", way, input="n\n").exit_code == 1
+        assert waiting.restored(restored) is not None
     assert isinstance(call(restored, "restored", "--let-go", "some").exception, SiteError)
     with pytest.raises(SiteError, match="see masthead restored"):
         waiting.refuse_if_restored(restored)
-    assert "15 deliveries counted as sent" in call(restored, "restored", "--let-go", "none").stdout
+    assert "15 deliveries counted as sent" in call(restored, "restored", "--let-go", "none", "-y").stdout
     assert "Nothing waits" in call(restored, "restored").stdout
     assert json.loads(call(restored, "status", "--json").stdout)[0]["waits"] == ""
     with restored.store.read() as tx:
