@@ -128,6 +128,12 @@ def test_a_state_directory_that_is_moved_away_stops_the_process_and_none_is_made
         run.wait_for(lambda: at_work(site, part, run))
 
 
+def save_settings(site: Path, text: str) -> None:
+    """As an editor saves: whole, under another name first. A file that is half written is another wrong file."""
+    (site / ".publication.new").write_text(text)
+    os.replace(site / ".publication.new", site / "publication.toml")
+
+
 def test_the_pages_follow_the_settings_without_a_refused_connection(site: Path) -> None:
     with running(site, "run") as run:
         run.wait_for(lambda: at_work(site, "run", run))
@@ -147,10 +153,10 @@ def test_the_pages_follow_the_settings_without_a_refused_connection(site: Path) 
         try:
             for number in range(20 if LONG else 3):
                 text = publication_toml(publication={"title": f"The Post no. {number}"}, worker={"tick_seconds": 0.3})
-                (site / "publication.toml").write_text(text)
+                save_settings(site, text)
                 run.wait_for(lambda number=number: f"The Post no. {number}" in run.page())
             for number in range(3):
-                (site / "publication.toml").write_text(text.replace("[worker]", "[wroker]") + "\n" * number)
+                save_settings(site, text.replace("[worker]", "[wroker]") + "\n" * number)
                 run.wait_for(lambda: "wroker" in run.said())
                 time.sleep(1.5)
             assert f"The Post no. {19 if LONG else 2}" in run.page()

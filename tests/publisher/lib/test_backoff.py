@@ -43,7 +43,8 @@ def test_each_table_gives_up_when_it_was_decided_to() -> None:
     assert not LADDER.gives_up(5, 3 * day)
     assert not LADDER.gives_up(6, 3 * day - 1)
     assert not PAUSES.gives_up(10_000, 100 * day)
-    assert notices.BACK_OFF.gives_up(1, day)
+    assert notices.BACK_OFF.gives_up(10, day)
+    assert not notices.BACK_OFF.gives_up(9, 5 * day)  # one that was kept for a later day has as many tries
     assert not notices.BACK_OFF.gives_up(50, day - 1)
     assert [fanning_out.BACK_OFF.gives_up(failures) for failures in (5, 6)] == [False, True]
     assert [timing.BACK_OFF.gives_up(failures) for failures in (29, 30)] == [False, True]
